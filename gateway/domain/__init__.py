@@ -1,0 +1,1 @@
+"""What may happen, decided by plain functions on frozen values: no clock, no I/O."""
