@@ -1,0 +1,67 @@
+"""Putting the parts of a process together: the only place where settings become objects."""
+
+from gateway.domain.json_text import Limits
+from gateway.domain.wording import Wording, read_wording
+from gateway.engine.engine import Engine
+from gateway.errors import InvalidSetting
+from gateway.runner.model import MistralModel
+from gateway.settings import Settings
+from gateway.store.session import Database
+from gateway.tools.load import load_registry
+from gateway.usecases.gateway import Gateway, Policy
+
+
+def open_gateway(settings: Settings) -> Gateway:
+    """The gateway of this process; no thread runs and no connection is open yet.
+
+    Raises: InvalidSetting, InvalidTool.
+    """
+    database = Database(settings.database_url)
+    return Gateway(
+        database=database,
+        engine=Engine(database),
+        tools=load_registry(settings.tools_file, settings.tools),
+        wording=_wording(settings),
+        policy=_policy(settings),
+    )
+
+
+def open_model(settings: Settings) -> MistralModel:
+    """The model API that this process asks."""
+    key = settings.mistral_api_key
+    return MistralModel(
+        api_key=key.get_secret_value() if key else None,
+        server_url=settings.mistral_server_url,
+        timeout_s=settings.model_timeout_s,
+    )
+
+
+def _policy(settings: Settings) -> Policy:
+    return Policy(
+        default_model=settings.model,
+        undo_hold_s=settings.undo_hold_s,
+        allow_own_requests=settings.allow_own_requests,
+        lease_s=settings.lease_s,
+        model_timeout_s=settings.model_timeout_s,
+        model_give_up_s=settings.model_give_up_s,
+        retry_first_s=settings.model_retry_first_s,
+        sign_in_idle_s=settings.sign_in_idle_s,
+        sign_in_max_s=settings.sign_in_max_s,
+        limits=Limits(
+            max_bytes=settings.max_details_bytes,
+            max_string_bytes=settings.max_details_string_bytes,
+            max_depth=settings.max_details_depth,
+            max_keys=settings.max_details_keys,
+        ),
+    )
+
+
+def _wording(settings: Settings) -> Wording:
+    if settings.wording_file is None:
+        return Wording()
+    try:
+        text = settings.wording_file.read_text()
+    except OSError as error:
+        reason = f"{settings.wording_file} cannot be read ({error.strerror})"
+        raise InvalidSetting(f"COUNTERSIGN_WORDING_FILE: {reason}.") from error
+    return read_wording(text, settings.wording_file)

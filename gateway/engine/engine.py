@@ -1,0 +1,159 @@
+"""Durable queues in our own database: work is queued inside our transactions and outlives every process.
+
+There are two queues, so that slow model calls never hold up approved tools.
+What is queued carries ids only: the truth stays in our tables, and a piece of
+work may be done more than once.
+"""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+
+from dbos import EnqueueOptions
+
+from gateway.engine.library import (
+    ADVANCE,
+    APPLICATION_VERSION,
+    DBOS_TABLES,
+    MODEL_QUEUE,
+    RUN,
+    TOOL_QUEUE,
+    make_client,
+    migrate_engine,
+    topic,
+)
+from gateway.engine.recovery import Lease
+from gateway.engine.worker import Handlers, Worker
+from gateway.errors import WorkerStopped
+from gateway.store import executors
+from gateway.store.session import Database, Session, announce
+
+DEFAULT_LEASE_S = 15.0
+PURGE_BATCH = 500
+FINISHED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
+
+__all__ = ["DBOS_TABLES", "Engine", "Handlers", "migrate_engine"]
+
+
+class Engine:
+    """The queues as one process sees them; after ``start`` it also works on them."""
+
+    def __init__(self, database: Database) -> None:
+        """Any process may enqueue; neither a thread nor a connection exists yet."""
+        self.executor_id = uuid.uuid4().hex
+        self._database = database
+        self._client = make_client(database)
+        self._reader = make_client(database, reads_only=True)
+        self._lease: Lease | None = None
+        self._worker: Worker | None = None
+
+    def enqueue_advance(self, session: Session, job_id: str, seq: int, *, delay_s: float = 0.0) -> None:
+        """Once the transaction commits the job is advanced; said again with the same ``seq`` it changes nothing."""
+        self._enqueue(session, MODEL_QUEUE, ADVANCE, f"job:{job_id}:adv:{seq}", delay_s, job_id)
+
+    def enqueue_run(self, session: Session, approval_id: str, attempt: int, seq: int, *, delay_s: float = 0.0) -> None:
+        """Once the transaction commits the call is run; said again with the same ``seq`` it changes nothing."""
+        self._enqueue(session, TOOL_QUEUE, RUN, f"call:{approval_id}:{attempt}:{seq}", delay_s, approval_id, attempt)
+
+    @property
+    def is_started(self) -> bool:
+        return self._worker is not None
+
+    def hold_lease(self, lease_s: float) -> None:
+        """Other processes see this one as alive: for one that claims rows without being a worker.
+
+        Raises: DatabaseUnavailable.
+        """
+        if self._lease is None:
+            lease = Lease(self._database, self.executor_id, lease_s)
+            lease.start()
+            self._lease = lease
+
+    def is_executor_alive(self, session: Session, executor_id: str, now: datetime) -> bool:
+        """True for this process, and for another one whose lease has not run out by ``now``."""
+        if executor_id == self.executor_id:
+            return True
+        if self._database.is_sqlite:
+            return False
+        lease_s = self._lease.lease_s if self._lease else DEFAULT_LEASE_S
+        return executors.is_alive(session, executor_id, now, lease_s)
+
+    def start(self, handlers: Handlers, *, model_concurrency: int, tool_concurrency: int, lease_s: float) -> None:
+        """This process works on both queues. To be called in a plain thread: it waits for the database.
+
+        The concurrencies are those of one worker. DBOS keeps them softly, and in
+        the database: all workers go by those of the one that started last.
+
+        Raises: DatabaseUnavailable; SchemaOutdated when ``migrate_engine`` was not run.
+        """
+        if self._worker is not None:
+            raise RuntimeError("This engine is already started.")
+        worker = Worker(
+            self._database,
+            self.executor_id,
+            handlers,
+            lease_s=lease_s,
+            client=self._client,
+            reader=self._reader,
+        )
+        # First, so that nobody recovers what this worker is about to take.
+        self.hold_lease(lease_s)
+        try:
+            worker.start(model_concurrency=model_concurrency, tool_concurrency=tool_concurrency)
+        except BaseException:
+            self._give_up_lease()
+            raise
+        self._worker = worker
+
+    def check(self) -> None:
+        """This process is a worker, alive in its threads and by its lease.
+
+        Raises: WorkerStopped; DatabaseUnavailable when the lease has run out.
+        """
+        if self._worker is None:
+            raise WorkerStopped
+        self._worker.check()
+        if self._lease is not None:
+            self._lease.check()
+
+    def stop(self, timeout_s: float = 25.0) -> None:
+        """No work is taken any more, what ran has ended or is left to others, and the lease is given back."""
+        if self._worker is not None:
+            self._worker.stop(timeout_s)
+            self._worker = None
+        self._give_up_lease()
+
+    def purge(self, older_than_s: float) -> int:
+        """How many pieces of work, finished for at least ``older_than_s`` seconds, were deleted.
+
+        Their ids can be used again. Executors that have been silent for as long are forgotten too.
+        """
+        before = (datetime.now(UTC) - timedelta(seconds=older_than_s)).isoformat()
+        purged = 0
+        while True:
+            finished = self._reader.list_workflows(
+                status=FINISHED, completed_before=before, limit=PURGE_BATCH, load_input=False, load_output=False
+            )
+            self._client.delete_workflows([workflow.workflow_id for workflow in finished])
+            purged += len(finished)
+            if len(finished) < PURGE_BATCH:
+                break
+        with self._database.write() as session:
+            executors.remove_silent(session, self._database.now(session), older_than_s)
+        return purged
+
+    def _enqueue(
+        self, session: Session, queue: str, workflow: str, workflow_id: str, delay_s: float, *ids: str | int
+    ) -> None:
+        options = EnqueueOptions(
+            queue_name=queue, workflow_name=workflow, workflow_id=workflow_id, app_version=APPLICATION_VERSION
+        )
+        if delay_s > 0:
+            options["delay_seconds"] = delay_s
+        else:
+            announce(session, topic(queue))
+        self._client.enqueue_in_transaction(session, options, *ids)
+
+    def _give_up_lease(self) -> None:
+        if self._lease is not None:
+            self._lease.stop()
+            self._lease = None

@@ -1,0 +1,142 @@
+"""Work of processes that died is run again by those that live.
+
+On PostgreSQL a process lives while its lease holds: it beats every third of
+it, by the database's clock. On SQLite there is one process, so whatever
+another one left pending is free the moment this one starts.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+
+from dbos import DBOS, DBOSClient, WorkflowStatus
+
+from gateway.engine.periodic import Periodic
+from gateway.errors import DatabaseUnavailable
+from gateway.store import executors
+from gateway.store.session import Database
+
+BEATS_PER_LEASE = 3
+
+logger = logging.getLogger(__name__)
+
+
+class Lease:
+    """This process's sign of life in the database; on SQLite nobody looks for one."""
+
+    def __init__(self, database: Database, executor_id: str, lease_s: float) -> None:
+        self.lease_s = lease_s
+        self._database = database
+        self._executor_id = executor_id
+        self._beaten_at_s = time.monotonic()
+        self._beating = Periodic("countersign-beat", lease_s / BEATS_PER_LEASE, self._beat)
+
+    def start(self) -> None:
+        """The process counts as alive. Raises: DatabaseUnavailable."""
+        if self._database.is_sqlite:
+            return
+        self._beat()
+        self._beating.start()
+
+    def stop(self) -> None:
+        """The process counts as gone: its pending work may be taken over at once."""
+        if self._database.is_sqlite:
+            return
+        self._beating.stop()
+        try:
+            with self._database.write() as session:
+                executors.remove(session, self._executor_id)
+        except DatabaseUnavailable:
+            logger.warning("The lease could not be given back: it runs out", extra={"event": "lease.left"})
+
+    def check(self) -> None:
+        """Raises: DatabaseUnavailable when the lease has run out, so that others may have taken this process's work."""
+        if not self._database.is_sqlite and time.monotonic() - self._beaten_at_s > self.lease_s:
+            raise DatabaseUnavailable
+
+    def _beat(self) -> None:
+        began_s = time.monotonic()
+        with self._database.write() as session:
+            executors.beat(session, self._executor_id, self._database.now(session))
+        self._beaten_at_s = began_s
+
+
+class Recovery:
+    """Looks for pending work that nobody is doing, and puts it back on its queue."""
+
+    def __init__(
+        self,
+        database: Database,
+        executor_id: str,
+        lease_s: float,
+        *,
+        client: DBOSClient,
+        reader: DBOSClient,
+        find_active: Callable[[], set[str]],
+        wake_all: Callable[[], None],
+    ) -> None:
+        self._database = database
+        self._executor_id = executor_id
+        self._lease_s = lease_s
+        self._client = client
+        self._reader = reader
+        self._find_active = find_active
+        self._wake_all = wake_all
+        self._suspects: set[tuple[str, int | None]] = set()
+        self._looking = Periodic("countersign-recovery", lease_s / BEATS_PER_LEASE, self._recover)
+
+    def start(self) -> None:
+        """The first look is under way; further ones follow every third of a lease."""
+        self._looking.start()
+
+    def stop(self) -> None:
+        """Nothing more is taken over."""
+        self._looking.stop()
+
+    @property
+    def is_alive(self) -> bool:
+        return self._looking.is_alive
+
+    def _recover(self) -> None:
+        pending = self._reader.list_workflows(status="PENDING", load_input=False, load_output=False)
+        # In this order: whoever claimed work that was just read had beaten before that.
+        recovered = self._recover_dead(pending) + self._recover_orphans(pending)
+        if recovered:
+            self._wake_all()
+
+    def _recover_dead(self, pending: list[WorkflowStatus]) -> int:
+        holders = {workflow.executor_id for workflow in pending if workflow.executor_id} - {self._executor_id}
+        dead = sorted(holders - self._find_alive()) if holders else []
+        if not dead:
+            return 0
+        handles = DBOS._recover_pending_workflows(dead)
+        logger.warning(
+            "Work of silent workers is run again",
+            extra={"event": "work.recovered", "executor_ids": dead, "count": len(handles)},
+        )
+        return len(handles)
+
+    def _find_alive(self) -> set[str]:
+        if self._database.is_sqlite:
+            return set()
+        with self._database.read() as session:
+            return executors.find_alive(session, self._database.now(session), self._lease_s)
+
+    def _recover_orphans(self, pending: list[WorkflowStatus]) -> int:
+        """Run again what this process claimed but, seen twice in a row, is not doing.
+
+        That is left behind when the database fails between DBOS's claim and
+        its start, or while an outcome is written.
+        """
+        active = self._find_active()
+        idle = {
+            (workflow.workflow_id, workflow.recovery_attempts): workflow.queue_name
+            for workflow in pending
+            if workflow.executor_id == self._executor_id and workflow.workflow_id not in active
+        }
+        orphans = idle.keys() & self._suspects
+        self._suspects = set(idle)
+        for workflow_id, attempts in orphans:
+            self._client.resume_workflows([workflow_id], queue_name=idle[workflow_id, attempts])
+            logger.warning("Abandoned work is run again", extra={"event": "work.resumed", "workflow_id": workflow_id})
+        return len(orphans)

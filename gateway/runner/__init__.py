@@ -1,0 +1,1 @@
+"""What a worker does with a job: ask the model, run approved calls, record results."""

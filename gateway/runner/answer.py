@@ -1,0 +1,115 @@
+"""From the body of Mistral's answer to a turn: exact argument text, and a message that may be sent back.
+
+Wire facts: ids may be ``"null"`` or doubled, ``arguments`` may be an object,
+``content`` may be a list of chunks, and a message with unknown members is
+refused when it comes back (422), so only the known ones are kept.
+"""
+
+import json
+import re
+from typing import Any
+
+from gateway.domain.json_text import dump_literal, parse_literal, slice_at
+from gateway.domain.turn import ModelAnswer, ToolCall, Usage
+from gateway.errors import GatewayError
+
+_UNSENDABLE = re.compile(r"[^A-Za-z0-9_-]")
+MAX_NAME_LENGTH = 64
+
+
+class NotAnAnswer(Exception):
+    """The body is not a chat completion with a message in it."""
+
+
+def read_answer(body: str) -> ModelAnswer:
+    """The turn in a chat completion's body. Raises: NotAnAnswer."""
+    try:
+        completion = json.loads(body)
+        choice = completion["choices"][0]
+        received = choice["message"]
+        calls = tuple(_call(body, index, call) for index, call in enumerate(received.get("tool_calls") or ()))
+        message = _sendable(received, calls)
+        return ModelAnswer(
+            response=body,
+            message=message,
+            text=_text(message["content"]),
+            finish_reason=choice.get("finish_reason"),
+            calls=calls,
+            usage=_usage(completion.get("usage") or {}),
+        )
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError, RecursionError) as error:
+        raise NotAnAnswer(f"The answer of the model cannot be read ({type(error).__name__}).") from error
+
+
+def sendable_name(name: str) -> str:
+    """A tool name that Mistral takes back: what the model invents may hold characters that it refuses (400)."""
+    return _UNSENDABLE.sub("_", name)[:MAX_NAME_LENGTH] or "unnamed"
+
+
+def _call(body: str, index: int, call: dict[str, Any]) -> ToolCall:
+    function = call["function"]
+    name, arguments = function["name"], function.get("arguments", "")
+    if not isinstance(name, str):
+        raise TypeError("a tool call without a name")
+    if isinstance(arguments, str):
+        return ToolCall(id=_id(call), name=name, arguments=arguments)
+    return ToolCall(id=_id(call), name=name, arguments=_object_text(body, index, arguments), is_text=False)
+
+
+def _id(call: dict[str, Any]) -> str | None:
+    given = call.get("id")
+    return given if isinstance(given, str) else None
+
+
+def _object_text(body: str, index: int, arguments: Any) -> str:
+    """Compact JSON of an object that came where Mistral sends text, its numbers as they were written."""
+    path = ("choices", 0, "message", "tool_calls", index, "function", "arguments")
+    try:
+        written = slice_at(body, path)
+        return dump_literal(parse_literal(written or "null"))
+    except GatewayError:
+        # Not strict JSON: intake refuses it, and shows this text.
+        return json.dumps(arguments)
+
+
+def _sendable(received: dict[str, Any], calls: tuple[ToolCall, ...]) -> dict[str, Any]:
+    content = received.get("content")
+    message: dict[str, Any] = {"role": "assistant", "content": "" if content is None else _encodable(content)}
+    if calls:
+        message["tool_calls"] = [
+            {
+                "id": call.id,
+                "type": "function",
+                "function": {"name": sendable_name(call.name), "arguments": _encodable(call.arguments)},
+            }
+            for call in calls
+        ]
+    return message
+
+
+def _text(content: Any) -> str:
+    """The words of a content that is text or a list of chunks; thinking is not words."""
+    if isinstance(content, str):
+        return content
+    return "".join(chunk.get("text", "") for chunk in content if chunk.get("type") == "text")
+
+
+def _usage(usage: dict[str, Any]) -> Usage:
+    return Usage(
+        prompt_tokens=int(usage.get("prompt_tokens") or 0),
+        completion_tokens=int(usage.get("completion_tokens") or 0),
+        total_tokens=int(usage.get("total_tokens") or 0),
+    )
+
+
+def _encodable(value: Any) -> Any:
+    """``value`` with lone surrogates as U+FFFD: they cannot be stored or sent as UTF-8."""
+    match value:
+        case str():
+            return value.encode("utf-8", "replace").decode() if not value.isascii() else value
+        case list():
+            return [_encodable(item) for item in value]
+        case dict():
+            return {_encodable(key): _encodable(item) for key, item in value.items()}
+        case _:
+            return value

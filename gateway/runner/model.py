@@ -1,0 +1,117 @@
+"""Asking Mistral through its official SDK; the only module that imports it.
+
+Nothing is retried here: the SDK does not retry a connection that breaks off,
+and a sleeping thread is lost with its process. Attempts are rows instead
+(``usecases.turns``), and this module only says whether another one may help.
+"""
+
+import json
+import logging
+from threading import local
+from typing import Any
+
+import httpx2
+from mistralai.client import Mistral
+from mistralai.client.errors import MistralError, ResponseValidationError
+
+from gateway.domain.turn import ModelAnswer, ModelRequest, ModelTrouble
+from gateway.runner.answer import NotAnAnswer, read_answer
+
+MAX_REASON_LENGTH = 500
+
+_TRANSIENT_STATUSES = frozenset({408, 409, 425, 429})
+_log = logging.getLogger(__name__)
+
+
+class MistralModel:
+    """The chat API behind one key and one address; used by many threads at a time."""
+
+    def __init__(self, *, api_key: str | None, server_url: str | None, timeout_s: float) -> None:
+        self._has_key = bool(api_key) or server_url is not None
+        self._bodies = local()
+        self._client = httpx2.Client(
+            follow_redirects=False,
+            timeout=httpx2.Timeout(timeout_s, connect=min(timeout_s, 10.0)),
+            limits=httpx2.Limits(max_connections=100, max_keepalive_connections=20),
+            event_hooks={"response": [self._keep_body]},
+        )
+        self._sdk = Mistral(
+            api_key=api_key or "none",
+            server_url=_without_version(server_url),
+            client=self._client,
+            timeout_ms=round(timeout_s * 1000),
+        )
+
+    def complete(self, request: ModelRequest) -> ModelAnswer:
+        """The model's answer. Raises: ModelTrouble."""
+        if not self._has_key:
+            raise ModelTrouble("model_unauthorized", "MISTRAL_API_KEY is not set.", is_permanent=True)
+        self._bodies.text = ""
+        try:
+            self._ask(request)
+        except ResponseValidationError as error:
+            # The SDK's types are stricter than the wire; what counts is whether a turn can be read.
+            if error.status_code != 200:
+                raise _trouble_of(error) from error
+        except MistralError as error:
+            raise _trouble_of(error) from error
+        except httpx2.HTTPError as error:
+            reason = f"Mistral could not be reached ({type(error).__name__})."
+            raise ModelTrouble("model_unavailable", reason, is_permanent=False) from error
+        except (ValueError, TypeError) as error:
+            # The SDK refuses to send what does not fit its types; Mistral would answer 422.
+            _log.info("request refused by the SDK", extra={"event": "model.refused"})
+            reason = f"The request does not fit Mistral's chat API ({type(error).__name__})."
+            raise ModelTrouble("model_refused", reason, is_permanent=True) from error
+        try:
+            return read_answer(self._bodies.text)
+        except NotAnAnswer as error:
+            raise ModelTrouble("model_bad_answer", str(error), is_permanent=False) from error
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _ask(self, request: ModelRequest) -> None:
+        arguments: dict[str, Any] = {"messages": request.messages, **request.options}
+        if request.tools:
+            arguments["tools"] = request.tools
+        if request.agent_id is not None:
+            self._sdk.agents.complete(agent_id=request.agent_id, **arguments)
+        else:
+            self._sdk.chat.complete(model=request.model or "", **arguments)
+
+    def _keep_body(self, response: httpx2.Response) -> None:
+        self._bodies.text = response.read().decode("utf-8", "replace")
+
+
+def _without_version(server_url: str | None) -> str | None:
+    return server_url.rstrip("/").removesuffix("/v1") if server_url else None
+
+
+def _trouble_of(error: MistralError) -> ModelTrouble:
+    status, reason = error.status_code, _reason(error)
+    if status in {401, 403}:
+        return ModelTrouble("model_unauthorized", f"Mistral answered {status}: {reason}", is_permanent=True)
+    if status in _TRANSIENT_STATUSES or status >= 500:
+        code = "model_rate_limited" if status == 429 else "model_unavailable"
+        message = f"Mistral answered {status}: {reason}"
+        return ModelTrouble(code, message, is_permanent=False, retry_after_s=_retry_after_s(error))
+    return ModelTrouble("model_refused", f"Mistral answered {status}: {reason}", is_permanent=True)
+
+
+def _reason(error: MistralError) -> str:
+    """The message of an error body in any of Mistral's shapes, shortened."""
+    try:
+        body = json.loads(error.body)
+        reason = body.get("message") or body.get("detail") or body
+    except (ValueError, AttributeError):
+        reason = error.body or "no reason given"
+    text = reason if isinstance(reason, str) else json.dumps(reason)
+    return text.replace("\x00", "")[:MAX_REASON_LENGTH]
+
+
+def _retry_after_s(error: MistralError) -> float | None:
+    try:
+        return max(0.0, float(error.headers.get("retry-after", "")))
+    except ValueError:
+        return None

@@ -1,0 +1,117 @@
+"""Everything that an operator can set: environment variables, or the same names in ``.env``.
+
+Built once by the composition root and handed on as plain values. A secret may
+also come from a file that the same name with ``_FILE`` names.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from gateway.errors import InvalidSetting
+
+PREFIX = "COUNTERSIGN_"
+
+
+class Settings(BaseSettings):
+    """One field is one variable ``COUNTERSIGN_<NAME>``; ``MISTRAL_API_KEY`` keeps Mistral's own name."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", env_ignore_empty=True)
+
+    database_url: str = "sqlite:///var/countersign.db"
+    mistral_api_key: SecretStr | None = Field(default=None, validation_alias=AliasChoices("MISTRAL_API_KEY"))
+    mistral_server_url: str | None = None  #: without /v1; None: Mistral's own
+    model: str = "mistral-small-latest"
+    model_timeout_s: float = Field(default=120.0, gt=0)
+    model_give_up_s: float = Field(default=7200.0, ge=0)
+    model_retry_first_s: float = Field(default=1.0, gt=0)
+    model_concurrency: int = Field(default=8, ge=1, le=256)
+    tool_concurrency: int = Field(default=8, ge=1, le=256)
+    tools_file: Path = Path("tools.toml")
+    tools: str | None = None  #: package.module:registry
+    wording_file: Path | None = None
+    public_url: str | None = None
+    allow_http: bool = False
+    undo_hold_s: float = Field(default=5.0, ge=0, le=30)
+    allow_own_requests: bool = False
+    lease_s: float = Field(default=15.0, gt=0)
+    sign_in_idle_s: float = Field(default=12 * 3600.0, gt=0)
+    sign_in_max_s: float = Field(default=7 * 24 * 3600.0, gt=0)
+    max_job_bytes: int = Field(default=16 * 1024 * 1024, ge=1024)
+    max_decision_bytes: int = Field(default=512 * 1024, ge=1024)
+    max_details_bytes: int = Field(default=256 * 1024, ge=64)
+    max_details_string_bytes: int = Field(default=128 * 1024, ge=64)
+    max_details_depth: int = Field(default=64, ge=1, le=200)
+    max_details_keys: int = Field(default=2000, ge=1)
+    log_level: str = "INFO"
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_an_origin(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://")
+        return value.rstrip("/") if value else None
+
+    @field_validator("log_level")
+    @classmethod
+    def _is_a_level(cls, value: str) -> str:
+        if value.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+            raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
+        return value.upper()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings, env_settings, dotenv_settings, _SecretFiles(settings_cls))
+
+
+def read_settings(**given: Any) -> Settings:
+    """The settings of this process. Raises: InvalidSetting naming the variable and what is wrong with it."""
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else ""
+        variable = name if name.isupper() else PREFIX + name.upper()
+        raise InvalidSetting(f"{variable}: {first['msg'].removeprefix('Value error, ')}.") from None
+
+
+class _SecretFiles(PydanticBaseSettingsSource):
+    """Secrets whose value stands in a file that ``<VARIABLE>_FILE`` names."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        variable = _variable(field, field_name)
+        path = os.environ.get(f"{variable}_FILE")
+        if not path or field_name not in _SECRETS:
+            return None, field_name, False
+        try:
+            return Path(path).read_text().strip(), variable, False
+        except OSError as error:
+            raise InvalidSetting(f"{variable}_FILE: {path} cannot be read ({error.strerror}).") from error
+
+    def __call__(self) -> dict[str, Any]:
+        values = {}
+        for name, field in self.settings_cls.model_fields.items():
+            value, key, _ = self.get_field_value(field, name)
+            if value is not None:
+                values[key if key.isupper() and not key.startswith(PREFIX) else name] = value
+        return values
+
+
+#: A database URL holds a password.
+_SECRETS = frozenset({"mistral_api_key", "database_url"})
+
+
+def _variable(field: FieldInfo, field_name: str) -> str:
+    alias = field.validation_alias
+    return str(alias.choices[0]) if isinstance(alias, AliasChoices) else PREFIX + field_name.upper()

@@ -1,0 +1,53 @@
+"""People, their tokens and sign-ins, and the keys of apps."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlmodel import Session, col, delete, select, update
+
+from gateway.store.tables import Key, Person, SignIn, Token
+
+
+def find_person(session: Session, person_id: str) -> Person | None:
+    """The person as the database has them now."""
+    return session.get(Person, person_id, populate_existing=True)
+
+
+def find_person_by_email(session: Session, email: str) -> Person | None:
+    return session.exec(select(Person).where(Person.email == email.strip().lower())).one_or_none()
+
+
+def people(session: Session) -> Sequence[Person]:
+    return session.exec(select(Person).order_by(col(Person.email))).all()
+
+
+def find_token(session: Session, token_id: str) -> tuple[Token, Person] | None:
+    row = session.exec(
+        select(Token, Person).where(Token.id == token_id).join(Person, col(Person.id) == col(Token.person_id))
+    ).one_or_none()
+    return (row[0], row[1]) if row else None
+
+
+def find_key(session: Session, key_id: str) -> Key | None:
+    return session.get(Key, key_id)
+
+
+def find_sign_in(session: Session, secret_sha256: str) -> tuple[SignIn, Person] | None:
+    row = session.exec(
+        select(SignIn, Person)
+        .where(SignIn.secret_sha256 == secret_sha256)
+        .join(Person, col(Person.id) == col(SignIn.person_id))
+    ).one_or_none()
+    return (row[0], row[1]) if row else None
+
+
+def touch_sign_in(session: Session, secret_sha256: str, now: datetime) -> None:
+    session.exec(update(SignIn).where(col(SignIn.secret_sha256) == secret_sha256).values(seen_at=now))
+
+
+def delete_sign_in(session: Session, secret_sha256: str) -> None:
+    session.exec(delete(SignIn).where(col(SignIn.secret_sha256) == secret_sha256))
+
+
+def delete_sign_ins_of(session: Session, person_id: str) -> None:
+    session.exec(delete(SignIn).where(col(SignIn.person_id) == person_id))

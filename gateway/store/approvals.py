@@ -1,0 +1,140 @@
+"""Approvals in the database."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from sqlmodel import Session, col, func, or_, select
+
+from gateway.domain.approval import ApprovalStatus
+from gateway.domain.execution import ExecutionStatus
+from gateway.store import pages
+from gateway.store.tables import Approval, Execution
+
+
+def find(session: Session, approval_id: str) -> Approval | None:
+    return session.get(Approval, approval_id)
+
+
+def lock(session: Session, approval_id: str) -> Approval | None:
+    """The approval, which nobody else changes until this transaction ends. Lock its job first."""
+    statement = (
+        select(Approval).where(Approval.id == approval_id).with_for_update().execution_options(populate_existing=True)
+    )
+    return session.exec(statement).one_or_none()
+
+
+def of_job(session: Session, job_id: str) -> Sequence[Approval]:
+    """Every approval of the job in the order of its calls."""
+    return session.exec(
+        select(Approval).where(Approval.job_id == job_id).order_by(col(Approval.round), col(Approval.position))
+    ).all()
+
+
+def of_jobs(session: Session, job_ids: Collection[str]) -> Sequence[Approval]:
+    """The approvals of several jobs, in the order of their calls."""
+    return session.exec(
+        select(Approval).where(col(Approval.job_id).in_(job_ids)).order_by(col(Approval.round), col(Approval.position))
+    ).all()
+
+
+def of_round(session: Session, job_id: str, round: int) -> Sequence[Approval]:
+    return session.exec(
+        select(Approval)
+        .where(Approval.job_id == job_id, Approval.round == round)
+        .order_by(col(Approval.position))
+        .execution_options(populate_existing=False)
+    ).all()
+
+
+def due(session: Session, now: datetime, limit: int) -> Sequence[str]:
+    """The ids of pending approvals whose time for deciding has passed."""
+    return session.exec(
+        select(Approval.id)
+        .where(Approval.status == ApprovalStatus.PENDING, col(Approval.expires_at) <= now)
+        .order_by(col(Approval.expires_at))
+        .limit(limit)
+    ).all()
+
+
+def count_pending(session: Session, at_most: int = 1000) -> int:
+    """How many wait, counted no further than ``at_most``: a badge needs no scan of a million rows."""
+    some = select(Approval.id).where(Approval.status == ApprovalStatus.PENDING).limit(at_most).subquery()
+    return session.exec(select(func.count()).select_from(some)).one()
+
+
+def page(
+    session: Session,
+    *,
+    owner: str | None = None,
+    statuses: Collection[str] = (),
+    held_since: datetime | None = None,
+    execution: Collection[str] = (),
+    action: str | None = None,
+    job_id: str | None = None,
+    risk: Collection[str] = (),
+    cursor: str | None = None,
+    limit: int = pages.DEFAULT_LIMIT,
+) -> pages.Page[Approval]:
+    """Approvals, oldest first; ``owner`` None sees all.
+
+    ``held_since`` counts what is approved but not yet released at that time as
+    pending (and not as approved): until release every face says so.
+    """
+    statement = select(Approval).order_by(col(Approval.created_at), col(Approval.id)).limit(limit + 1)
+    if owner is not None:
+        statement = statement.where(Approval.owner == owner)
+    if statuses:
+        statement = statement.where(_shows_as(statuses, held_since))
+    if execution:
+        statement = statement.where(_newest_execution_in(execution))
+    if action is not None:
+        statement = statement.where(Approval.action == action)
+    if job_id is not None:
+        statement = statement.where(Approval.job_id == job_id)
+    if risk:
+        statement = statement.where(col(Approval.risk).in_(risk))
+    if cursor is not None:
+        at, approval_id = pages.time_and_id(cursor)
+        statement = statement.where(
+            or_(
+                col(Approval.created_at) > at,
+                (col(Approval.created_at) == at) & (col(Approval.id) > approval_id),
+            )
+        )
+    return pages.cut(session.exec(statement).all(), limit, lambda row: (row.created_at, row.id))
+
+
+def in_doubt(session: Session, limit: int) -> Sequence[Approval]:
+    """Approvals whose call may have run: a person must settle them."""
+    return session.exec(
+        select(Approval)
+        .join(Execution, col(Execution.approval_id) == col(Approval.id))
+        .where(Execution.status == ExecutionStatus.UNKNOWN)
+        .order_by(col(Execution.started_at))
+        .limit(limit)
+    ).all()
+
+
+def _shows_as(statuses: Collection[str], held_since: datetime | None) -> "object":
+    plain = col(Approval.status).in_(statuses)
+    if held_since is None:
+        return plain
+    held = (col(Approval.status) == ApprovalStatus.APPROVED) & (col(Approval.release_at) > held_since)
+    if ApprovalStatus.PENDING in statuses and ApprovalStatus.APPROVED not in statuses:
+        return or_(plain, held)
+    if ApprovalStatus.APPROVED in statuses and ApprovalStatus.PENDING not in statuses:
+        return plain & or_(
+            col(Approval.status) != ApprovalStatus.APPROVED,
+            col(Approval.release_at).is_(None),
+            col(Approval.release_at) <= held_since,
+        )
+    return plain
+
+
+def _newest_execution_in(statuses: Collection[str]) -> "object":
+    newer = select(Execution.attempt).where(
+        col(Execution.approval_id) == col(Approval.id),
+        col(Execution.attempt) == col(Approval.attempt),
+        col(Execution.status).in_(statuses),
+    )
+    return newer.exists()

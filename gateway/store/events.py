@@ -1,0 +1,64 @@
+"""Events: one row per change of state, written with the change itself."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert
+from sqlmodel import Session, col, select
+
+from gateway.domain.event import EventName
+from gateway.store.session import announce
+from gateway.store.tables import Approval, Event, Job
+
+INBOX_TOPIC = "inbox"
+
+
+def job_topic(job_id: str) -> str:
+    return f"job:{job_id}"
+
+
+def approval_topic(approval_id: str) -> str:
+    return f"approval:{approval_id}"
+
+
+def record(
+    session: Session,
+    job: Job,
+    name: EventName,
+    now: datetime,
+    *,
+    approval: Approval | None = None,
+    **data: Any,
+) -> None:
+    """The change is in the job's feed under the next number, and its waiters are woken after the commit.
+
+    The job's row must be locked: that is what makes the numbers of a feed have no gap and no twin.
+    """
+    job.seq += 1
+    job.updated_at = now
+    session.add(
+        Event(
+            job_id=job.id,
+            seq=job.seq,
+            name=name,
+            approval_id=approval.id if approval else None,
+            data=json.dumps(data, ensure_ascii=False),
+            at=now,
+        )
+    )
+    announce(session, job_topic(job.id))
+    if approval is not None:
+        announce(session, approval_topic(approval.id), INBOX_TOPIC)
+
+
+def add_first(session: Session, event: Event) -> None:
+    """The first event of a job that is being written; nobody waits for it yet."""
+    session.connection().execute(insert(Event).values(event.model_dump(exclude={"id"})))
+
+
+def of_job(session: Session, job_id: str, after_seq: int, limit: int = 500) -> Sequence[Event]:
+    return session.exec(
+        select(Event).where(Event.job_id == job_id, col(Event.seq) > after_seq).order_by(col(Event.seq)).limit(limit)
+    ).all()

@@ -1,0 +1,77 @@
+"""Jobs in the database."""
+
+from collections.abc import Collection
+from datetime import datetime
+from functools import cache
+
+from sqlalchemy import Column, inspect
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, col, or_, select
+
+from gateway.domain.job import JobStatus, check_transition
+from gateway.store import pages
+from gateway.store.tables import Job
+
+
+def add(session: Session, job: Job) -> bool:
+    """True when the job was written; False when its owner has used its Idempotency-Key before.
+
+    On PostgreSQL a second request with the same key waits here for the first one's commit.
+    """
+    values = {column.name: getattr(job, attribute) for attribute, column in _columns()}
+    dialect = session.get_bind().dialect.name
+    insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    written = session.connection().execute(insert(Job).values(values).on_conflict_do_nothing())
+    return bool(written.rowcount == 1)
+
+
+def find(session: Session, job_id: str) -> Job | None:
+    return session.get(Job, job_id)
+
+
+def lock(session: Session, job_id: str) -> Job | None:
+    """The job, which nobody else changes until this transaction ends. Taken before any lock on its approvals."""
+    statement = select(Job).where(Job.id == job_id).with_for_update().execution_options(populate_existing=True)
+    return session.exec(statement).one_or_none()
+
+
+def find_by_idempotency_key(session: Session, owner: str, key: str) -> Job | None:
+    return session.exec(select(Job).where(Job.owner == owner, Job.idempotency_key == key)).one_or_none()
+
+
+def set_status(job: Job, status: JobStatus, now: datetime) -> bool:
+    """True when the job's state changed. Raises: IllegalTransition."""
+    job.updated_at = now
+    old = JobStatus(job.status)
+    if old is status:
+        return False
+    check_transition(old, status)
+    job.status = status
+    if status.is_final:
+        job.finished_at = now
+    return True
+
+
+def page(
+    session: Session,
+    *,
+    owner: str | None,
+    statuses: Collection[str],
+    cursor: str | None,
+    limit: int,
+) -> pages.Page[Job]:
+    """Jobs, newest first; ``owner`` None sees all."""
+    statement = select(Job).order_by(col(Job.created_at).desc(), col(Job.id).desc()).limit(limit + 1)
+    if owner is not None:
+        statement = statement.where(Job.owner == owner)
+    if statuses:
+        statement = statement.where(col(Job.status).in_(statuses))
+    if cursor is not None:
+        at, job_id = pages.time_and_id(cursor)
+        statement = statement.where(or_(col(Job.created_at) < at, (col(Job.created_at) == at) & (col(Job.id) < job_id)))
+    return pages.cut(session.exec(statement).all(), limit, lambda job: (job.created_at, job.id))
+
+
+@cache
+def _columns() -> tuple[tuple[str, Column[object]], ...]:
+    return tuple((attribute.key, attribute.columns[0]) for attribute in inspect(Job).column_attrs)

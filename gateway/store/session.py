@@ -1,0 +1,173 @@
+"""Transactions on SQLite and PostgreSQL, with the same meaning on both.
+
+A write transaction takes its locks from the first statement on and tells the
+waiters after its commit; a read transaction sees one snapshot and cannot
+write. Nothing but ``engine.enqueue`` may touch the database by another
+connection while a write transaction is open in the same thread.
+"""
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import sessionmaker
+from sqlmodel import Session
+
+from gateway.errors import DatabaseUnavailable, InvalidSetting
+from gateway.store.signals import Signals
+
+SQLITE_BUSY_TIMEOUT_MS = 30_000
+WRITER_LOCK_TIMEOUT_S = 30.0
+POOL_SIZE = 20
+POOL_TIMEOUT_S = 10.0
+NOTIFY_CHANNEL = "countersign"
+
+_TOPICS = "topics"
+
+__all__ = ["NOTIFY_CHANNEL", "Database", "Session", "announce"]
+
+
+class Database:
+    """One engine, two kinds of transaction, and the signals that follow a commit."""
+
+    def __init__(self, url: str, *, pool_size: int = POOL_SIZE) -> None:
+        self.url = _checked_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.signals = Signals()
+        self.engine = _sqlite_engine(self.url) if self.is_sqlite else _postgresql_engine(self.url, pool_size)
+        read_only = (
+            {"sqlite_begin": "DEFERRED"}
+            if self.is_sqlite
+            else {"postgresql_readonly": True, "isolation_level": "REPEATABLE READ"}
+        )
+        self._write = sessionmaker(self.engine, class_=Session, expire_on_commit=False)
+        self._read = sessionmaker(
+            self.engine.execution_options(**read_only), class_=Session, expire_on_commit=False, autoflush=False
+        )
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """The block is one transaction: committed at its end, rolled back if it raises.
+
+        Raises: DatabaseUnavailable when the database does not answer.
+        """
+        topics: frozenset[str] = frozenset()
+        with _driver_errors():
+            with self._write() as session, session.begin():
+                yield session
+                topics = frozenset(session.info.get(_TOPICS, ()))
+                if topics and not self.is_sqlite:
+                    session.connection().execute(
+                        text("SELECT pg_notify(:channel, :topics)"),
+                        {"channel": NOTIFY_CHANNEL, "topics": json.dumps(sorted(topics))},
+                    )
+        self.signals.publish(topics)
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """The block reads one snapshot; a write in it fails.
+
+        Raises: DatabaseUnavailable when the database does not answer.
+        """
+        with _driver_errors(), self._read() as session:
+            yield session
+
+    def now(self, session: Session) -> datetime:
+        """The database's clock, aware and in UTC. SQLite lives in this process: its clock is ours."""
+        if self.is_sqlite:
+            return datetime.now(UTC)
+        moment: datetime = session.connection().execute(text("SELECT clock_timestamp()")).scalar_one()
+        return moment.astimezone(UTC)
+
+    def dispose(self) -> None:
+        """All pooled connections are closed."""
+        self.engine.dispose()
+
+
+def announce(session: Session, *topics: str) -> None:
+    """Whoever waits for these topics is woken once this transaction has committed."""
+    session.info.setdefault(_TOPICS, set()).update(topics)
+
+
+def _checked_url(url: str) -> URL:
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        if parsed.database and parsed.database != ":memory:":
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        return parsed
+    if parsed.get_backend_name() == "postgresql":
+        return parsed.set(drivername="postgresql+psycopg")
+    reason = f"must begin with sqlite:/// or postgresql://, not {parsed.drivername}"
+    raise InvalidSetting(f"COUNTERSIGN_DATABASE_URL {reason}.")
+
+
+def _postgresql_engine(url: URL, pool_size: int) -> Engine:
+    return create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=POOL_TIMEOUT_S,
+        pool_pre_ping=False,
+        connect_args={"connect_timeout": 5, "options": "-c timezone=UTC"},
+    )
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    engine = create_engine(url, pool_size=40, max_overflow=0, pool_timeout=POOL_TIMEOUT_S)
+    writer = threading.Lock()
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: sqlite3.Connection, _record: Any) -> None:
+        # The driver's own transaction handling leaves SELECTs outside of it (Python 3.11): ours is in "begin" below.
+        connection.isolation_level = None
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            f"busy_timeout={SQLITE_BUSY_TIMEOUT_MS}",
+            "foreign_keys=ON",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        how = connection.get_execution_options().get("sqlite_begin", "IMMEDIATE")
+        held = _held_locks(connection)
+        # SQLite's busy handler is unfair: queueing for a lock of this process first cuts the tail eleven-fold.
+        if how == "IMMEDIATE" and not held.get("writer"):
+            if not writer.acquire(timeout=WRITER_LOCK_TIMEOUT_S):
+                raise DatabaseUnavailable("The database is busy writing: nothing was changed, try again shortly.")
+            held["writer"] = True
+        connection.exec_driver_sql(f"PRAGMA query_only={int(how == 'DEFERRED')}")
+        connection.exec_driver_sql(f"BEGIN {how}")
+
+    @event.listens_for(engine, "checkin")
+    def _release(_connection: Any, record: Any) -> None:
+        if record.record_info.pop("writer", None):
+            writer.release()
+
+    return engine
+
+
+def _held_locks(connection: Connection) -> dict[str, bool]:
+    held: dict[str, bool] = connection.connection._connection_record.record_info  # type: ignore[union-attr]
+    return held
+
+
+@contextmanager
+def _driver_errors() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeout) as error:
+        raise DatabaseUnavailable from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise DatabaseUnavailable from error
+        raise

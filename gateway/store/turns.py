@@ -1,0 +1,51 @@
+"""Turns (model calls) and the messages they leave in the transcript."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import insert
+from sqlmodel import Session, col, select
+
+from gateway.store.tables import Approval, Message, Turn
+
+
+def find(session: Session, job_id: str, number: int) -> Turn | None:
+    return session.get(Turn, (job_id, number), populate_existing=True)
+
+
+def messages(session: Session, job_id: str) -> Sequence[Message]:
+    """The whole transcript in order."""
+    return session.exec(
+        select(Message).where(Message.job_id == job_id).order_by(col(Message.round), col(Message.slot))
+    ).all()
+
+
+def add_submitted(session: Session, submitted: Sequence[Message]) -> None:
+    """The messages that a job was submitted with are in its transcript."""
+    session.connection().execute(insert(Message), [message.model_dump() for message in submitted])
+
+
+def add_message(session: Session, *, job_id: str, round: int, slot: int, role: str, body: str, now: datetime) -> None:
+    session.add(Message(job_id=job_id, round=round, slot=slot, role=role, body=body, created_at=now))
+
+
+def has_result(session: Session, job_id: str, round: int, slot: int) -> bool:
+    return session.get(Message, (job_id, round, slot)) is not None
+
+
+def result_slots(session: Session, job_id: str, round: int) -> set[int]:
+    """Which calls of this round have their tool message."""
+    return set(
+        session.exec(
+            select(Message.slot).where(Message.job_id == job_id, Message.round == round, Message.slot > 0)
+        ).all()
+    )
+
+
+def used_tool_call_ids(session: Session, job_id: str) -> set[str]:
+    """The ids that earlier rounds of this job have taken."""
+    return {
+        call_id
+        for call_id in session.exec(select(Approval.tool_call_id).where(Approval.job_id == job_id)).all()
+        if call_id is not None
+    }

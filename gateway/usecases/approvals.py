@@ -1,0 +1,282 @@
+"""Deciding, undoing and expiring approvals."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from gateway.domain.approval import (
+    OUTCOME_OF,
+    ApprovalStatus,
+    Approve,
+    Choice,
+    Reject,
+    Respond,
+    Verdict,
+    check_transition,
+)
+from gateway.domain.arguments import is_same, sha256_hex
+from gateway.domain.event import EventName
+from gateway.domain.json_schema import mismatches
+from gateway.domain.json_text import require_object
+from gateway.domain.permission import PersonActor, is_own_request
+from gateway.errors import (
+    AlreadyDecided,
+    Expired,
+    GatewayError,
+    InvalidDetails,
+    NoteRequired,
+    NotFound,
+    NotUndoable,
+    OwnRequest,
+    StaleDetails,
+    ToolChanged,
+)
+from gateway.store import approvals, decisions, events, jobs
+from gateway.store.session import Session
+from gateway.store.tables import Approval, Job
+from gateway.usecases import accounts, intake, ledger, progress
+from gateway.usecases.gateway import Gateway
+
+EXPIRE_BATCH = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruling:
+    """What a reviewer says about one approval."""
+
+    choice: Choice
+    details_sha256: str  #: of the arguments that they saw
+    note: str | None = None
+    reason_code: str | None = None
+    channel: str = "api"  #: page | api
+
+
+def decide(gateway: Gateway, person: PersonActor, approval_id: str, ruling: Ruling) -> Approval:
+    """The approval carries this decision, and what follows from it is queued in the same transaction.
+
+    The same ruling again by the same person changes nothing and gives the approval as it is.
+
+    Raises: NotFound; NotAllowed; OwnRequest; AlreadyDecided; Expired;
+    StaleDetails when other arguments were seen; ToolChanged once when the
+    tool's definition changed meanwhile; InvalidDetails with one entry per bad
+    place; NoteRequired.
+    """
+    refusal: GatewayError | None = None
+    with gateway.database.write() as session:
+        job, approval = _locked(session, approval_id)
+        decider = accounts.check_may_decide(session, person)
+        now = gateway.database.now(session)
+        if approval.status != ApprovalStatus.PENDING:
+            _check_same_again(gateway, session, approval, decider, ruling)
+            return approval
+        _check_own_request(gateway, approval, decider)
+        if approval.expires_at is not None and approval.expires_at <= now:
+            _expire(gateway, session, job, approval, now)
+            refusal = Expired(expires_at=approval.expires_at.isoformat())
+        elif approval.details_sha256 != ruling.details_sha256:
+            raise StaleDetails(details_sha256=approval.details_sha256)
+        elif isinstance(ruling.choice, Approve) and (change := _tool_change(gateway, approval)):
+            _take_new_definition(gateway, session, job, approval, now)
+            refusal = change
+        else:
+            _rule(gateway, session, job, approval, decider, ruling, now)
+    # Raised after the commit: what was found out on the way stays written.
+    if refusal is not None:
+        raise refusal
+    return approval
+
+
+def undo(gateway: Gateway, person: PersonActor, approval_id: str, *, channel: str = "api") -> Approval:
+    """An approval that was not released yet is pending again.
+
+    Raises: NotFound; NotAllowed; NotUndoable once it was released, or was never approved.
+    """
+    with gateway.database.write() as session:
+        job, approval = _locked(session, approval_id)
+        decider = accounts.check_may_decide(session, person)
+        now = gateway.database.now(session)
+        if not progress.is_held(approval, now):
+            raise NotUndoable
+        _reopen(approval)
+        if job is not None:
+            events.record(session, job, EventName.APPROVAL_REOPENED, now, approval=approval, by=decider.name)
+            progress.carry_on(gateway, session, job, now)
+        by = ledger.by_person(decider, channel)
+        decisions.append(session, [ledger.entry(approval, Verdict.UNDO, by, now)])
+        return approval
+
+
+def expire_due(gateway: Gateway) -> int:
+    """What nobody decided in time has expired; how many there were."""
+    with gateway.database.read() as session:
+        due = approvals.due(session, gateway.database.now(session), EXPIRE_BATCH)
+    for approval_id in due:
+        with gateway.database.write() as session:
+            job, approval = _locked(session, approval_id)
+            now = gateway.database.now(session)
+            if approval.status == ApprovalStatus.PENDING and approval.expires_at and approval.expires_at <= now:
+                _expire(gateway, session, job, approval, now)
+    return len(due)
+
+
+def _locked(session: Session, approval_id: str) -> tuple[Job | None, Approval]:
+    seen = approvals.find(session, approval_id)
+    if seen is None:
+        raise NotFound
+    job = jobs.lock(session, seen.job_id) if seen.job_id else None
+    approval = approvals.lock(session, approval_id)
+    if approval is None:
+        raise NotFound
+    return job, approval
+
+
+def _check_own_request(gateway: Gateway, approval: Approval, decider: PersonActor) -> None:
+    if is_own_request(decider.email, approval.requested_for) and not gateway.policy.allow_own_requests:
+        raise OwnRequest
+
+
+def _check_same_again(
+    gateway: Gateway, session: Session, approval: Approval, decider: PersonActor, ruling: Ruling
+) -> None:
+    first = decisions.find(session, approval.decision_id) if approval.decision_id else None
+    if first is None:
+        raise AlreadyDecided(status=approval.status)
+    is_same = (
+        first.actor_id == decider.id
+        and first.verdict == ruling.choice.verdict
+        and first.details_sha256 == ruling.details_sha256
+        and first.effective_sha256 == _effective_sha256(gateway, approval, ruling.choice)
+        and first.response == (ruling.choice.response if isinstance(ruling.choice, Respond) else None)
+    )
+    if is_same:
+        return
+    if first.verdict == Verdict.EXPIRE:
+        raise Expired(expires_at=approval.expires_at.isoformat() if approval.expires_at else None)
+    raise AlreadyDecided(
+        f"{first.actor_name or 'Somebody'} already decided this: {approval.status}.",
+        decided_by=first.actor_name,
+        decided_at=first.at.isoformat(),
+        verdict=first.verdict,
+        status=approval.status,
+    )
+
+
+def _effective_sha256(gateway: Gateway, approval: Approval, choice: Choice) -> str | None:
+    if not isinstance(choice, Approve):
+        return None
+    edited = _edit(gateway, approval, choice)
+    return approval.details_sha256 if edited is None else sha256_hex(edited)
+
+
+def _edit(gateway: Gateway, approval: Approval, choice: Approve) -> str | None:
+    """The edited arguments; None when they are the asked ones in structure and literals."""
+    edited = choice.modified_details
+    if edited is None or (approval.details is not None and is_same(edited, approval.details, gateway.policy.limits)):
+        return None
+    return edited
+
+
+def _tool_change(gateway: Gateway, approval: Approval) -> ToolChanged | None:
+    tool = gateway.tools.get(approval.action)
+    now_is = tool.definition if tool else None
+    if now_is is not None and now_is.sha256 == approval.tool_sha256:
+        return None
+    after = json.loads(intake.definition_text(now_is)) if now_is else None
+    before = json.loads(approval.tool_definition) if approval.tool_definition else None
+    return ToolChanged(before=before, after=after)
+
+
+def _take_new_definition(
+    gateway: Gateway, session: Session, job: Job | None, approval: Approval, now: datetime
+) -> None:
+    tool = gateway.tools.get(approval.action)
+    intake.note_tool_change(approval, tool.definition if tool else None)
+    if job is not None:
+        events.record(session, job, EventName.APPROVAL_CHANGED, now, approval=approval, reason_code="tool_changed")
+
+
+def _rule(
+    gateway: Gateway,
+    session: Session,
+    job: Job | None,
+    approval: Approval,
+    decider: PersonActor,
+    ruling: Ruling,
+    now: datetime,
+) -> None:
+    if approval.note_required and not (ruling.note or "").strip():
+        raise NoteRequired
+    choice = ruling.choice
+    if isinstance(choice, Approve):
+        approval.modified_details = _checked_edit(gateway, approval, choice)
+        approval.effective_sha256 = _effective_sha256(gateway, approval, choice)
+    outcome = OUTCOME_OF[choice.verdict]
+    check_transition(ApprovalStatus(approval.status), outcome)
+    approval.status = outcome
+    approval.decided_at = now
+    approval.reason_code = ruling.reason_code
+    by = ledger.by_person(decider, ruling.channel)
+    response = choice.response if isinstance(choice, Respond) else None
+    approval.response = response
+    reason_code = ruling.reason_code
+    if reason_code is None and is_own_request(decider.email, approval.requested_for):
+        reason_code = "own_request_allowed"
+    entry = ledger.entry(
+        approval, choice.verdict, by, now, note=ruling.note, reason_code=reason_code, response=response
+    )
+    approval.decision_id = entry.id
+    if isinstance(choice, Approve):
+        hold_s = gateway.policy.undo_hold_s if ruling.channel == "page" else 0.0
+        approval.release_at = now + timedelta(seconds=hold_s)
+    if job is not None:
+        _follow_up(gateway, session, job, approval, ruling, now)
+    decisions.append(session, [entry])
+
+
+def _follow_up(gateway: Gateway, session: Session, job: Job, approval: Approval, ruling: Ruling, now: datetime) -> None:
+    events.record(session, job, EventName.APPROVAL_DECIDED, now, approval=approval, status=approval.status)
+    match ruling.choice:
+        case Approve():
+            release_at = approval.release_at or now
+            delay_s = max(0.0, (release_at - now).total_seconds())
+            gateway.engine.enqueue_run(session, approval.id, approval.attempt, job.seq, delay_s=delay_s)
+        case Reject():
+            progress.write_result(session, approval, gateway.wording.say_rejected(ruling.note), now)
+        case Respond(response):
+            progress.write_result(session, approval, response, now)
+    progress.carry_on(gateway, session, job, now)
+
+
+def _checked_edit(gateway: Gateway, approval: Approval, choice: Approve) -> str | None:
+    edited = choice.modified_details
+    if edited is None:
+        return None
+    require_object(edited, gateway.policy.limits)
+    edited = _edit(gateway, approval, choice)
+    if edited is None:
+        return None
+    wrong = mismatches(approval.schema_text or "{}", edited)
+    if wrong:
+        raise InvalidDetails(errors=[{"pointer": bad.pointer, "message": bad.message} for bad in wrong])
+    return edited
+
+
+def _expire(gateway: Gateway, session: Session, job: Job | None, approval: Approval, now: datetime) -> None:
+    check_transition(ApprovalStatus(approval.status), ApprovalStatus.EXPIRED)
+    approval.status = ApprovalStatus.EXPIRED
+    approval.decided_at = now
+    approval.retryable = True
+    entry = ledger.entry(approval, Verdict.EXPIRE, ledger.SYSTEM, now, reason_code="expired")
+    approval.decision_id = entry.id
+    if job is not None:
+        events.record(session, job, EventName.APPROVAL_EXPIRED, now, approval=approval)
+        progress.write_result(session, approval, gateway.wording.expired, now)
+        progress.carry_on(gateway, session, job, now)
+    decisions.append(session, [entry])
+
+
+def _reopen(approval: Approval) -> None:
+    check_transition(ApprovalStatus(approval.status), ApprovalStatus.PENDING)
+    approval.status = ApprovalStatus.PENDING
+    approval.modified_details = approval.effective_sha256 = approval.decision_id = None
+    approval.decided_at = approval.release_at = approval.reason_code = None

@@ -1,0 +1,37 @@
+"""What every use case works with, put together once by the composition root."""
+
+from dataclasses import dataclass, field
+
+from gateway.domain.json_text import Limits
+from gateway.domain.wording import Wording
+from gateway.engine.engine import Engine
+from gateway.store.session import Database
+from gateway.tools.registry import ToolRegistry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """How this installation wants things done; times in seconds."""
+
+    default_model: str = "mistral-small-latest"
+    undo_hold_s: float = 5.0  #: between an approval on the pages and its release
+    allow_own_requests: bool = False  #: people may decide what was asked for themselves
+    lease_s: float = 15.0  #: a worker without a sign of life for this long is dead
+    model_timeout_s: float = 120.0
+    model_give_up_s: float = 7200.0  #: how long an unreachable model is tried again
+    retry_first_s: float = 1.0
+    retry_max_s: float = 60.0
+    sign_in_idle_s: float = 12 * 3600.0
+    sign_in_max_s: float = 7 * 24 * 3600.0
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """The database, the queues and the tools of one process."""
+
+    database: Database
+    engine: Engine
+    tools: ToolRegistry
+    wording: Wording = field(default_factory=Wording)
+    policy: Policy = field(default_factory=Policy)

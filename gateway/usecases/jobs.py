@@ -1,0 +1,160 @@
+"""Submitting and cancelling jobs."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.domain.approval import ApprovalStatus, Verdict, check_transition
+from gateway.domain.event import EventName
+from gateway.domain.job import JobStatus
+from gateway.domain.permission import Actor, PersonActor, sees_owner
+from gateway.errors import IdempotencyKeyReused, JobFinished, NotFound, UnknownTool
+from gateway.store import approvals, decisions, events, executions, jobs, turns
+from gateway.store.decisions import Entry
+from gateway.store.session import Session
+from gateway.store.tables import Approval, Event, Job, Message
+from gateway.usecases import ledger, progress
+from gateway.usecases.gateway import Gateway
+from gateway.usecases.ids import new_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """What an app wants done. ``messages`` are (role, exact JSON text) in order."""
+
+    messages: tuple[tuple[str, str], ...]
+    model: str | None
+    agent_id: str | None
+    options: dict[str, object]  #: passed to the model as they are, in Mistral's names
+    tools: tuple[str, ...] | None  #: None: all that are registered
+    permission: str
+    max_rounds: int
+    on_behalf_of: str | None
+    metadata_text: str | None
+    idempotency_key: str | None
+    body_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    job: Job
+    is_replay: bool  #: the Idempotency-Key was known: this is the job of the first time
+
+
+def submit(gateway: Gateway, actor: Actor, submission: Submission) -> Submitted:
+    """The job and its first step are in the database, or nothing is.
+
+    Raises: UnknownTool; IdempotencyKeyReused when the key came with another body.
+    """
+    tools = _checked_tools(gateway, submission)
+    with gateway.database.write() as session:
+        now = gateway.database.now(session)
+        if submission.idempotency_key is not None:
+            earlier = jobs.find_by_idempotency_key(session, actor.owner, submission.idempotency_key)
+            if earlier is not None:
+                return _replayed(earlier, submission)
+        job = _new_job(gateway, actor, submission, tools, now)
+        if not jobs.add(session, job):
+            # Another request with the same key was faster: what it wrote is visible now.
+            first = jobs.find_by_idempotency_key(session, actor.owner, submission.idempotency_key or "")
+            if first is None:
+                raise IdempotencyKeyReused
+            return _replayed(first, submission)
+        turns.add_submitted(
+            session,
+            [
+                Message(job_id=job.id, round=0, slot=slot, role=role, body=body, created_at=now)
+                for slot, (role, body) in enumerate(submission.messages)
+            ],
+        )
+        events.add_first(session, Event(job_id=job.id, seq=1, name=EventName.JOB_SUBMITTED, at=now))
+        gateway.engine.enqueue_advance(session, job.id, job.seq)
+        return Submitted(job, is_replay=False)
+
+
+def cancel(gateway: Gateway, actor: Actor, job_id: str, *, channel: str = "api") -> Job:
+    """The job has ended; what was not started will not run. Cancelling again changes nothing.
+
+    A started execution is not interrupted: its result is still recorded.
+    Raises: NotFound; JobFinished when it had ended otherwise.
+    """
+    with gateway.database.write() as session:
+        job = jobs.lock(session, job_id)
+        if job is None or not sees_owner(actor, job.owner):
+            raise NotFound
+        if job.status == JobStatus.CANCELLED:
+            return job
+        if JobStatus(job.status).is_final:
+            raise JobFinished(status=job.status)
+        now = gateway.database.now(session)
+        entries = _cancel_open_calls(gateway, session, job, ledger.by_actor(actor, channel), now)
+        progress.end(session, job, JobStatus.CANCELLED, now)
+        decisions.append(session, entries)
+        return job
+
+
+def _checked_tools(gateway: Gateway, submission: Submission) -> list[str]:
+    known = gateway.tools.names()
+    if submission.tools is None:
+        return list(known)
+    for name in submission.tools:
+        if name not in known:
+            raise UnknownTool(f"No tool is called {name!r} here.", tool=name)
+    return list(submission.tools)
+
+
+def _new_job(gateway: Gateway, actor: Actor, submission: Submission, tools: list[str], now: datetime) -> Job:
+    person = actor if isinstance(actor, PersonActor) else None
+    model = submission.model if submission.agent_id else submission.model or gateway.policy.default_model
+    return Job(
+        id=new_id("job"),
+        status=JobStatus.QUEUED,
+        owner=actor.owner,
+        app=None if isinstance(actor, PersonActor) else actor.app,
+        submitted_by=person.email if person else None,
+        on_behalf_of=submission.on_behalf_of,
+        model=model,
+        agent_id=submission.agent_id,
+        request=json.dumps({"tools": tools, "options": submission.options}, ensure_ascii=False),
+        permission=submission.permission,
+        max_rounds=submission.max_rounds,
+        seq=1,
+        metadata_text=submission.metadata_text,
+        idempotency_key=submission.idempotency_key,
+        body_sha256=submission.body_sha256,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def _replayed(job: Job, submission: Submission) -> Submitted:
+    if job.body_sha256 != submission.body_sha256:
+        raise IdempotencyKeyReused(job_id=job.id)
+    return Submitted(job, is_replay=True)
+
+
+def _cancel_open_calls(gateway: Gateway, session: Session, job: Job, by: ledger.By, now: datetime) -> list[Entry]:
+    rows = approvals.of_round(session, job.id, job.rounds) if job.rounds else ()
+    claimed = executions.newest(session, [row.id for row in rows])
+    entries = []
+    for approval in rows:
+        is_open = approval.status == ApprovalStatus.PENDING or (
+            approval.status == ApprovalStatus.APPROVED and approval.id not in claimed
+        )
+        if is_open:
+            entries.append(_cancel_call(gateway, session, job, approval, by, now))
+    return entries
+
+
+def _cancel_call(
+    gateway: Gateway, session: Session, job: Job, approval: Approval, by: ledger.By, now: datetime
+) -> Entry:
+    check_transition(ApprovalStatus(approval.status), ApprovalStatus.CANCELLED)
+    approval.status = ApprovalStatus.CANCELLED
+    approval.decided_at = now
+    approval.release_at = None
+    entry = ledger.entry(approval, Verdict.CANCEL, by, now, reason_code="job_cancelled")
+    approval.decision_id = entry.id
+    events.record(session, job, EventName.APPROVAL_CANCELLED, now, approval=approval)
+    progress.write_result(session, approval, gateway.wording.cancelled, now)
+    return entry

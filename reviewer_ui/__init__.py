@@ -1,0 +1,1 @@
+"""The pages that reviewers use: server-rendered, working without JavaScript."""
