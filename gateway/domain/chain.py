@@ -62,7 +62,7 @@ def first_break(entries: Iterable[Mapping[str, Any]], head_seq: int, head_hash: 
 
 def _hash_holds(prev_hash: str, entry: Mapping[str, Any]) -> bool:
     try:
-        return entry_hash(prev_hash, entry) == entry["entry_hash"]
+        return bool(entry_hash(prev_hash, entry) == entry["entry_hash"])
     except (ValueError, TypeError):
         # A value that cannot even be canonical was not written by us.
         return False

@@ -9,12 +9,15 @@ import json
 import re
 from typing import Any
 
-from gateway.domain.json_text import dump_literal, parse_literal, slice_at
+from gateway.domain.json_text import Limits, dump_literal, parse_literal, slice_at
 from gateway.domain.turn import ModelAnswer, ToolCall, Usage
 from gateway.errors import GatewayError
 
 _UNSENDABLE = re.compile(r"[^A-Za-z0-9_-]")
 MAX_NAME_LENGTH = 64
+
+#: Of a whole answer; the arguments in it have their own, narrower limits at intake.
+_BODY_LIMITS = Limits(max_bytes=64 << 20, max_string_bytes=64 << 20, max_depth=200, max_keys=1_000_000)
 
 
 class NotAnAnswer(Exception):
@@ -65,8 +68,8 @@ def _object_text(body: str, index: int, arguments: Any) -> str:
     """Compact JSON of an object that came where Mistral sends text, its numbers as they were written."""
     path = ("choices", 0, "message", "tool_calls", index, "function", "arguments")
     try:
-        written = slice_at(body, path)
-        return dump_literal(parse_literal(written or "null"))
+        written = slice_at(body, path, _BODY_LIMITS)
+        return dump_literal(parse_literal(written or "null", _BODY_LIMITS))
     except GatewayError:
         # Not strict JSON: intake refuses it, and shows this text.
         return json.dumps(arguments)

@@ -49,5 +49,9 @@ def delete_sign_in(session: Session, secret_sha256: str) -> None:
     session.exec(delete(SignIn).where(col(SignIn.secret_sha256) == secret_sha256))
 
 
+def delete_expired_sign_ins(session: Session, now: datetime) -> None:
+    session.exec(delete(SignIn).where(col(SignIn.expires_at) <= now))
+
+
 def delete_sign_ins_of(session: Session, person_id: str) -> None:
     session.exec(delete(SignIn).where(col(SignIn.person_id) == person_id))

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, or_, select
 
 from gateway.domain.approval import ApprovalStatus
@@ -115,7 +116,7 @@ def in_doubt(session: Session, limit: int) -> Sequence[Approval]:
     ).all()
 
 
-def _shows_as(statuses: Collection[str], held_since: datetime | None) -> "object":
+def _shows_as(statuses: Collection[str], held_since: datetime | None) -> ColumnElement[bool]:
     plain = col(Approval.status).in_(statuses)
     if held_since is None:
         return plain
@@ -131,7 +132,7 @@ def _shows_as(statuses: Collection[str], held_since: datetime | None) -> "object
     return plain
 
 
-def _newest_execution_in(statuses: Collection[str]) -> "object":
+def _newest_execution_in(statuses: Collection[str]) -> ColumnElement[bool]:
     newer = select(Execution.attempt).where(
         col(Execution.approval_id) == col(Approval.id),
         col(Execution.attempt) == col(Approval.attempt),

@@ -1,10 +1,11 @@
 """Jobs in the database."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import cache
+from typing import Any
 
-from sqlalchemy import Column, inspect
+from sqlalchemy import inspect
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, or_, select
 
@@ -37,6 +38,16 @@ def lock(session: Session, job_id: str) -> Job | None:
 
 def find_by_idempotency_key(session: Session, owner: str, key: str) -> Job | None:
     return session.exec(select(Job).where(Job.owner == owner, Job.idempotency_key == key)).one_or_none()
+
+
+def quiet(session: Session, before: datetime, limit: int) -> Sequence[str]:
+    """The ids of jobs that should be moving by themselves, but have not changed since ``before``."""
+    return session.exec(
+        select(Job.id)
+        .where(col(Job.status).in_((JobStatus.QUEUED, JobStatus.RUNNING)), col(Job.updated_at) < before)
+        .order_by(col(Job.updated_at))
+        .limit(limit)
+    ).all()
 
 
 def set_status(job: Job, status: JobStatus, now: datetime) -> bool:
@@ -73,5 +84,5 @@ def page(
 
 
 @cache
-def _columns() -> tuple[tuple[str, Column[object]], ...]:
+def _columns() -> tuple[tuple[str, Any], ...]:
     return tuple((attribute.key, attribute.columns[0]) for attribute in inspect(Job).column_attrs)

@@ -60,15 +60,14 @@ class Database:
         Raises: DatabaseUnavailable when the database does not answer.
         """
         topics: frozenset[str] = frozenset()
-        with _driver_errors():
-            with self._write() as session, session.begin():
-                yield session
-                topics = frozenset(session.info.get(_TOPICS, ()))
-                if topics and not self.is_sqlite:
-                    session.connection().execute(
-                        text("SELECT pg_notify(:channel, :topics)"),
-                        {"channel": NOTIFY_CHANNEL, "topics": json.dumps(sorted(topics))},
-                    )
+        with _driver_errors(), self._write() as session, session.begin():
+            yield session
+            topics = frozenset(session.info.get(_TOPICS, ()))
+            if topics and not self.is_sqlite:
+                session.connection().execute(
+                    text("SELECT pg_notify(:channel, :topics)"),
+                    {"channel": NOTIFY_CHANNEL, "topics": json.dumps(sorted(topics))},
+                )
         self.signals.publish(topics)
 
     @contextmanager
@@ -157,7 +156,7 @@ def _sqlite_engine(url: URL) -> Engine:
 
 
 def _held_locks(connection: Connection) -> dict[str, bool]:
-    held: dict[str, bool] = connection.connection._connection_record.record_info  # type: ignore[union-attr]
+    held: dict[str, bool] = connection.connection._connection_record.record_info
     return held
 
 

@@ -36,8 +36,9 @@ class Job(SQLModel, table=True):
         UniqueConstraint("owner", "idempotency_key", name="jobs_owner_idempotency_key"),
         Index("jobs_owner_created", "owner", "created_at", "id"),
         Index("jobs_status_created", "status", "created_at", "id"),
+        Index("jobs_status_updated", "status", "updated_at"),
     )
-    __mapper_args__ = {"version_id_col": _job_seq, "version_id_generator": False}  # noqa: RUF012 (SQLAlchemy's form)
+    __mapper_args__ = {"version_id_col": _job_seq, "version_id_generator": False}
 
     id: str = Field(primary_key=True)
     status: str
@@ -112,7 +113,7 @@ class Approval(SQLModel, table=True):
         Index("approvals_status_created", "status", "created_at", "id"),
         Index("approvals_status_expires", "status", "expires_at"),
     )
-    __mapper_args__ = {"version_id_col": _approval_version}  # noqa: RUF012 (SQLAlchemy's form)
+    __mapper_args__ = {"version_id_col": _approval_version}
 
     id: str = Field(primary_key=True)
     status: str

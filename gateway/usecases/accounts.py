@@ -153,6 +153,12 @@ def signed_in(gateway: Gateway, secret: str) -> PersonActor | None:
     return _actor(person)
 
 
+def forget_old_sign_ins(gateway: Gateway) -> None:
+    """Sign-ins that have run out are deleted."""
+    with gateway.database.write() as session:
+        accounts.delete_expired_sign_ins(session, gateway.database.now(session))
+
+
 def check_may_decide(session: Session, person: PersonActor) -> PersonActor:
     """The person as they are in this transaction: a role that was taken away counts at once. Raises: NotAllowed."""
     row = accounts.find_person(session, person.id)

@@ -190,7 +190,7 @@ def _take_new_definition(
     gateway: Gateway, session: Session, job: Job | None, approval: Approval, now: datetime
 ) -> None:
     tool = gateway.tools.get(approval.action)
-    intake.note_tool_change(approval, tool.definition if tool else None)
+    intake.note_tool_change(approval, tool.definition if tool else None, gateway.policy.limits)
     if job is not None:
         events.record(session, job, EventName.APPROVAL_CHANGED, now, approval=approval, reason_code="tool_changed")
 
@@ -255,7 +255,7 @@ def _checked_edit(gateway: Gateway, approval: Approval, choice: Approve) -> str 
     edited = _edit(gateway, approval, choice)
     if edited is None:
         return None
-    wrong = mismatches(approval.schema_text or "{}", edited)
+    wrong = mismatches(approval.schema_text or "{}", edited, gateway.policy.limits)
     if wrong:
         raise InvalidDetails(errors=[{"pointer": bad.pointer, "message": bad.message} for bad in wrong])
     return edited

@@ -63,7 +63,7 @@ def open_call(
         _describe(approval, tool.definition)
         told = gateway.wording.invalid_arguments.format(reason=refusal.message)
         return _unusable(approval, call, now, refusal.code, told)
-    _fill(approval, tool.definition, details, is_text=call.is_text, now=now)
+    _fill(approval, tool.definition, details, gateway.policy.limits, is_text=call.is_text, now=now)
     return _gate(gateway, job, approval, tool, now)
 
 
@@ -82,7 +82,7 @@ def definition_text(definition: ToolDefinition) -> str:
     )  # fmt: skip
 
 
-def note_tool_change(approval: Approval, definition: ToolDefinition | None) -> None:
+def note_tool_change(approval: Approval, definition: ToolDefinition | None, limits: Limits) -> None:
     """The approval carries the tool's present definition and warns that it is not the one it was asked under."""
     warnings = [warning for warning in json.loads(approval.warnings) if warning["code"] == "arguments_not_text"]
     if definition is None:
@@ -91,16 +91,16 @@ def note_tool_change(approval: Approval, definition: ToolDefinition | None) -> N
         message = "The tool's definition changed after this call was asked."
         _describe(approval, definition)
         if approval.details is not None:
-            approval.title = render_title(definition.title, definition.name, approval.details)
-            warnings += _schema_warnings(definition, approval.details)
+            approval.title = render_title(definition.title, definition.name, approval.details, limits)
+            warnings += _schema_warnings(definition, approval.details, limits)
     warnings.insert(0, {"code": "tool_changed", "path": "", "message": message})
     approval.warnings = json.dumps(warnings, ensure_ascii=False)
 
 
-def _schema_warnings(definition: ToolDefinition, details: str) -> list[dict[str, str]]:
+def _schema_warnings(definition: ToolDefinition, details: str, limits: Limits) -> list[dict[str, str]]:
     return [
         {"code": "schema_mismatch", "path": mismatch.pointer, "message": mismatch.message}
-        for mismatch in mismatches(definition.schema_text, details)
+        for mismatch in mismatches(definition.schema_text, details, limits)
     ]
 
 
@@ -118,14 +118,16 @@ def _describe(approval: Approval, definition: ToolDefinition) -> None:
     approval.run_within_s = definition.run_within_s
 
 
-def _fill(approval: Approval, definition: ToolDefinition, details: str, *, is_text: bool, now: datetime) -> None:
+def _fill(
+    approval: Approval, definition: ToolDefinition, details: str, limits: Limits, *, is_text: bool, now: datetime
+) -> None:
     _describe(approval, definition)
     approval.details = details
     approval.details_sha256 = sha256_hex(details)
-    approval.title = render_title(definition.title, definition.name, details)
+    approval.title = render_title(definition.title, definition.name, details, limits)
     if definition.expires_after_s is not None:
         approval.expires_at = now + timedelta(seconds=definition.expires_after_s)
-    warnings = _schema_warnings(definition, details)
+    warnings = _schema_warnings(definition, details, limits)
     if not is_text:
         message = "The model sent an object instead of text; it is kept as compact JSON."
         warnings.insert(0, {"code": "arguments_not_text", "path": "", "message": message})

@@ -7,7 +7,7 @@ next model call in the same transaction; so it is queued once and never lost.
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import assert_never
+from typing import Any, assert_never
 
 from gateway.domain.approval import ApprovalStatus
 from gateway.domain.event import EventName
@@ -86,7 +86,7 @@ def end(
     """The job has ended this way; nothing of it is queued any more."""
     jobs.set_status(job, status, now)
     job.output, job.error_code, job.error_message = output, error_code, error_message
-    facts = {"error": {"code": error_code, "message": error_message}} if error_code else {}
+    facts: dict[str, Any] = {"error": {"code": error_code, "message": error_message}} if error_code else {}
     events.record(session, job, _END_EVENTS[status], now, **facts)
 
 

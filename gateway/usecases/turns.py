@@ -210,7 +210,7 @@ def _stop_at_round_limit(
 
 def _retry_delay_s(gateway: Gateway, attempts: int, trouble: ModelTrouble) -> float:
     policy = gateway.policy
-    ceiling = min(policy.retry_max_s, policy.retry_first_s * 2 ** min(attempts - 1, 16))
+    ceiling = min(policy.retry_max_s, policy.retry_first_s * 2.0 ** min(attempts - 1, 16))
     # Full jitter spreads the jobs that one outage has stopped.
     jittered = ceiling * (0.5 + random.random() / 2)  # noqa: S311 (spreading load, not a secret)
     return max(jittered, min(trouble.retry_after_s or 0.0, policy.retry_max_s))

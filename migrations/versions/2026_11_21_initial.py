@@ -138,6 +138,7 @@ def upgrade() -> None:
     with op.batch_alter_table("jobs", schema=None) as batch_op:
         batch_op.create_index("jobs_owner_created", ["owner", "created_at", "id"], unique=False)
         batch_op.create_index("jobs_status_created", ["status", "created_at", "id"], unique=False)
+        batch_op.create_index("jobs_status_updated", ["status", "updated_at"], unique=False)
 
     op.create_table(
         "keys",
@@ -338,6 +339,7 @@ def downgrade() -> None:
 
     op.drop_table("keys")
     with op.batch_alter_table("jobs", schema=None) as batch_op:
+        batch_op.drop_index("jobs_status_updated")
         batch_op.drop_index("jobs_status_created")
         batch_op.drop_index("jobs_owner_created")
 

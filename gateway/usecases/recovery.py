@@ -1,0 +1,75 @@
+"""Looking after work that no queue will bring back by itself: an engine fault is a delay, not a lost job."""
+
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from gateway.domain.approval import ApprovalStatus
+from gateway.domain.job import AwaitPeople, AwaitTools, CallModel, JobStatus
+from gateway.store import approvals, executions, jobs, turns
+from gateway.store.session import Session
+from gateway.store.tables import Job
+from gateway.usecases import progress
+from gateway.usecases.gateway import Gateway
+
+BATCH = 100
+
+
+def requeue_quiet(gateway: Gateway, quiet_for_s: float) -> int:
+    """What has not moved for this long, but should, is queued again; how many pieces there were.
+
+    Harmless where the work was only slow: a claim lets one worker at a time at a row.
+    """
+    with gateway.database.read() as session:
+        before = gateway.database.now(session) - timedelta(seconds=quiet_for_s)
+        quiet = jobs.quiet(session, before, BATCH)
+        stuck = executions.started(session, before, BATCH)
+    pieces = sum(_requeue_job(gateway, job_id) for job_id in quiet)
+    return pieces + sum(_requeue_call(gateway, row.approval_id, row.attempt) for row in stuck)
+
+
+def _requeue_job(gateway: Gateway, job_id: str) -> int:
+    with gateway.database.write() as session:
+        job = jobs.lock(session, job_id)
+        if job is None or JobStatus(job.status).is_final:
+            return 0
+        now = gateway.database.now(session)
+        job.updated_at = now
+        step = progress.find_next_step(session, job, now)
+        match step:
+            case CallModel(number):
+                turn = turns.find(session, job_id, number)
+                if turn is not None and turn.retry_at is not None and turn.retry_at > now:
+                    return 0
+                gateway.engine.enqueue_advance(session, job_id, _piece(now))
+                return 1
+            case AwaitTools():
+                return _requeue_calls(gateway, session, job, now)
+            case AwaitPeople():
+                return 0
+            case _:
+                assert_never(step)
+
+
+def _requeue_calls(gateway: Gateway, session: Session, job: Job, now: datetime) -> int:
+    finished = turns.result_slots(session, job.id, job.rounds)
+    pieces = 0
+    for approval in approvals.of_round(session, job.id, job.rounds):
+        if approval.status == ApprovalStatus.APPROVED and approval.position not in finished:
+            gateway.engine.enqueue_run(session, approval.id, approval.attempt, _piece(now))
+            pieces += 1
+    return pieces
+
+
+def _requeue_call(gateway: Gateway, approval_id: str, attempt: int) -> int:
+    with gateway.database.write() as session:
+        execution = executions.find(session, approval_id, attempt)
+        now = gateway.database.now(session)
+        if execution is None or gateway.engine.is_executor_alive(session, execution.executor_id, now):
+            return 0
+        gateway.engine.enqueue_run(session, approval_id, attempt, _piece(now))
+        return 1
+
+
+def _piece(now: datetime) -> int:
+    """A number that no event of a job has, so that the queue takes it for new work."""
+    return round(now.timestamp() * 1_000_000)
