@@ -74,9 +74,19 @@ class InvalidJson(GatewayError):
 
 
 class TooLarge(GatewayError):
-    """The body is larger than this route takes."""
+    """The text is larger than Countersign takes."""
 
     code = "too_large"
+
+
+class BodyTooLarge(TooLarge):
+    """The body is larger than this route takes."""
+
+
+class UnsupportedMediaType(GatewayError):
+    """The body must be JSON: send Content-Type: application/json."""
+
+    code = "unsupported_media_type"
 
 
 class NotAvailable(GatewayError):

@@ -42,7 +42,7 @@ class Settings(BaseSettings):
     sign_in_idle_s: float = Field(default=12 * 3600.0, gt=0)
     sign_in_max_s: float = Field(default=7 * 24 * 3600.0, gt=0)
     max_job_bytes: int = Field(default=16 * 1024 * 1024, ge=1024)
-    max_decision_bytes: int = Field(default=512 * 1024, ge=1024)
+    max_decision_bytes: int = Field(default=256 * 1024, ge=1024)
     max_details_bytes: int = Field(default=256 * 1024, ge=64)
     max_details_string_bytes: int = Field(default=128 * 1024, ge=64)
     max_details_depth: int = Field(default=64, ge=1, le=200)

@@ -17,7 +17,7 @@ ADVANCE = "advance_job"
 RUN = "run_call"
 
 POSTGRES_POOL_SIZE = 8  # connections of DBOS's own: it keeps some for long, and must not queue behind requests
-BACKGROUND_S = 0.25  # pace of DBOS threads that we have no use for; stopping waits for one beat of them
+BACKGROUND_S = 0.1  # pace of DBOS threads that we have no use for; stopping waits for one beat of them
 
 #: DBOS's tables on SQLite, where they share the file with ours; on PostgreSQL they have the schema ``dbos``.
 DBOS_TABLES = frozenset(

@@ -83,6 +83,8 @@ class Worker:
             self._recovery.start()
             # DBOS starts the queues' threads from a thread of its own.
             wait_until(lambda: not _missing_queues(), START_TIMEOUT_S)
+            # For what was queued while nobody worked.
+            self._wake_all()
         except BaseException:
             self._end()
             raise

@@ -14,6 +14,8 @@ from gateway.store.tables import Decision, DecisionHead
 
 STREAM_BATCH = 500
 
+_INSERT = insert(Decision.__table__)  # type: ignore[attr-defined]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
@@ -77,7 +79,7 @@ def append(session: Session, entries: Sequence[Entry]) -> None:
         row["entry_hash"] = entry_hash(head.hash, row)
         head.seq, head.hash, head.at = row["seq"], row["entry_hash"], entry.at
         rows.append(row)
-    session.connection().execute(insert(Decision), rows)
+    session.connection().execute(_INSERT, rows)
     session.add(head)
 
 

@@ -14,6 +14,8 @@ from gateway.store.tables import Approval, Event, Job
 
 INBOX_TOPIC = "inbox"
 
+_INSERT = insert(Event.__table__)  # type: ignore[attr-defined]
+
 
 def job_topic(job_id: str) -> str:
     return f"job:{job_id}"
@@ -55,7 +57,7 @@ def record(
 
 def add_first(session: Session, event: Event) -> None:
     """The first event of a job that is being written; nobody waits for it yet."""
-    session.connection().execute(insert(Event).values(event.model_dump(exclude={"id"})))
+    session.connection().execute(_INSERT, event.model_dump(exclude={"id"}))
 
 
 def of_job(session: Session, job_id: str, after_seq: int, limit: int = 500) -> Sequence[Event]:

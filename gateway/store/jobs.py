@@ -2,8 +2,6 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from functools import cache
-from typing import Any
 
 from sqlalchemy import inspect
 from sqlalchemy.dialects import postgresql, sqlite
@@ -14,15 +12,21 @@ from gateway.store import pages
 from gateway.store.tables import Job
 
 
+#: Built once: putting an INSERT together costs more than running it.
+_INSERT = {
+    "sqlite": sqlite.insert(Job.__table__).on_conflict_do_nothing(),  # type: ignore[attr-defined]
+    "postgresql": postgresql.insert(Job.__table__).on_conflict_do_nothing(),  # type: ignore[attr-defined]
+}
+_COLUMNS = tuple((attribute.key, attribute.columns[0].name) for attribute in inspect(Job).column_attrs)
+
+
 def add(session: Session, job: Job) -> bool:
     """True when the job was written; False when its owner has used its Idempotency-Key before.
 
     On PostgreSQL a second request with the same key waits here for the first one's commit.
     """
-    values = {column.name: getattr(job, attribute) for attribute, column in _columns()}
-    dialect = session.get_bind().dialect.name
-    insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
-    written = session.connection().execute(insert(Job).values(values).on_conflict_do_nothing())
+    values = {column: getattr(job, attribute) for attribute, column in _COLUMNS}
+    written = session.connection().execute(_INSERT[session.get_bind().dialect.name], values)
     return bool(written.rowcount == 1)
 
 
@@ -81,8 +85,3 @@ def page(
         at, job_id = pages.time_and_id(cursor)
         statement = statement.where(or_(col(Job.created_at) < at, (col(Job.created_at) == at) & (col(Job.id) < job_id)))
     return pages.cut(session.exec(statement).all(), limit, lambda job: (job.created_at, job.id))
-
-
-@cache
-def _columns() -> tuple[tuple[str, Any], ...]:
-    return tuple((attribute.key, attribute.columns[0]) for attribute in inspect(Job).column_attrs)

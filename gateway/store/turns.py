@@ -9,6 +9,9 @@ from sqlmodel import Session, col, select
 from gateway.store.tables import Approval, Message, Turn
 
 
+_INSERT = insert(Message.__table__)  # type: ignore[attr-defined]
+
+
 def find(session: Session, job_id: str, number: int) -> Turn | None:
     return session.get(Turn, (job_id, number), populate_existing=True)
 
@@ -22,7 +25,7 @@ def messages(session: Session, job_id: str) -> Sequence[Message]:
 
 def add_submitted(session: Session, submitted: Sequence[Message]) -> None:
     """The messages that a job was submitted with are in its transcript."""
-    session.connection().execute(insert(Message), [message.model_dump() for message in submitted])
+    session.connection().execute(_INSERT, [message.model_dump() for message in submitted])
 
 
 def add_message(session: Session, *, job_id: str, round: int, slot: int, role: str, body: str, now: datetime) -> None:

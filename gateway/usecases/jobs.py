@@ -49,17 +49,9 @@ def submit(gateway: Gateway, actor: Actor, submission: Submission) -> Submitted:
     tools = _checked_tools(gateway, submission)
     with gateway.database.write() as session:
         now = gateway.database.now(session)
-        if submission.idempotency_key is not None:
-            earlier = jobs.find_by_idempotency_key(session, actor.owner, submission.idempotency_key)
-            if earlier is not None:
-                return _replayed(earlier, submission)
         job = _new_job(gateway, actor, submission, tools, now)
         if not jobs.add(session, job):
-            # Another request with the same key was faster: what it wrote is visible now.
-            first = jobs.find_by_idempotency_key(session, actor.owner, submission.idempotency_key or "")
-            if first is None:
-                raise IdempotencyKeyReused
-            return _replayed(first, submission)
+            return _replayed(session, actor, submission)
         turns.add_submitted(
             session,
             [
@@ -127,10 +119,11 @@ def _new_job(gateway: Gateway, actor: Actor, submission: Submission, tools: list
     )
 
 
-def _replayed(job: Job, submission: Submission) -> Submitted:
-    if job.body_sha256 != submission.body_sha256:
-        raise IdempotencyKeyReused(job_id=job.id)
-    return Submitted(job, is_replay=True)
+def _replayed(session: Session, actor: Actor, submission: Submission) -> Submitted:
+    first = jobs.find_by_idempotency_key(session, actor.owner, submission.idempotency_key or "")
+    if first is None or first.body_sha256 != submission.body_sha256:
+        raise IdempotencyKeyReused(job_id=first.id if first else None)
+    return Submitted(first, is_replay=True)
 
 
 def _cancel_open_calls(gateway: Gateway, session: Session, job: Job, by: ledger.By, now: datetime) -> list[Entry]:

@@ -1,0 +1,53 @@
+"""What the application keeps for its routes, with types: Starlette's ``app.state`` has none."""
+
+import threading
+from collections.abc import Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.errors import GatewayError
+from gateway.store.signals import Signals
+from gateway.usecases.gateway import Gateway
+from gateway.web.site import Site
+
+#: Answers a refusal with a page: given the request, the refusal and its HTTP status.
+ErrorPage = Callable[[Request, GatewayError, int], Response]
+
+
+class Closing:
+    """Whether the process is about to end: what waits or streams then ends at once."""
+
+    def __init__(self, signals: Signals) -> None:
+        self._signals = signals
+        self._begun = threading.Event()
+
+    @property
+    def has_begun(self) -> bool:
+        return self._begun.is_set()
+
+    def begin(self) -> None:
+        """Everybody who waits has been woken, and will not wait again."""
+        self._begun.set()
+        self._signals.publish_all()
+
+
+def gateway_of(request: Request) -> Gateway:
+    gateway: Gateway = request.app.state.gateway
+    return gateway
+
+
+def site_of(request: Request) -> Site:
+    site: Site = request.app.state.site
+    return site
+
+
+def closing_of(request: Request) -> Closing:
+    closing: Closing = request.app.state.closing
+    return closing
+
+
+def error_page_of(request: Request) -> ErrorPage | None:
+    """The pages' way of saying no; None when this process has no pages."""
+    page: ErrorPage | None = getattr(request.app.state, "error_page", None)
+    return page
