@@ -8,6 +8,7 @@ from typing import Protocol
 
 from gateway.domain.turn import ModelAnswer, ModelRequest, ModelTrouble
 from gateway.engine.engine import Handlers
+from gateway.tools.base import InDoubt, Outcome
 from gateway.usecases import executions, turns
 from gateway.usecases.gateway import Gateway
 
@@ -61,8 +62,15 @@ class Worker:
             call = executions.claim_call(self._gateway, approval_id, attempt)
             if call is None:
                 return
-            outcome = call.tool.run(call.context)
-            executions.record_outcome(self._gateway, call, outcome)
+            executions.record_outcome(self._gateway, call, self._run(call))
+
+    def _run(self, call: executions.ClaimedCall) -> Outcome:
+        try:
+            return call.tool.run(call.context)
+        except Exception:
+            # A tool says how it ended and does not raise; one that does leaves open what has happened.
+            _log.exception("tool broke off", extra={"event": "execution.broke_off", "tool": call.tool.definition.name})
+            return InDoubt("The tool broke off with an error of its own.")
 
     @contextmanager
     def _alone_with(self, row_id: str) -> Iterator[bool]:

@@ -140,7 +140,7 @@ def _check_same_again(
 ) -> None:
     first = decisions.find(session, approval.decision_id) if approval.decision_id else None
     if first is None:
-        raise AlreadyDecided(status=approval.status)
+        raise AlreadyDecided(approval_status=approval.status)
     is_same = (
         first.actor_id == decider.id
         and first.verdict == ruling.choice.verdict
@@ -157,7 +157,7 @@ def _check_same_again(
         decided_by=first.actor_name,
         decided_at=first.at.isoformat(),
         verdict=first.verdict,
-        status=approval.status,
+        approval_status=approval.status,
     )
 
 

@@ -7,8 +7,9 @@ from gateway.domain.approval import ApprovalStatus, Verdict, check_transition
 from gateway.domain.arguments import sha256_hex
 from gateway.domain.event import EventName
 from gateway.domain.execution import ExecutionStatus, Resolution
+from gateway.domain.job import JobStatus
 from gateway.domain.permission import PersonActor
-from gateway.errors import NotFound, NotInDoubt
+from gateway.errors import JobFinished, NotFound, NotInDoubt
 from gateway.store import approvals, decisions, events, executions, jobs
 from gateway.store.session import Session
 from gateway.store.tables import Approval, Execution, Job
@@ -100,7 +101,8 @@ def resolve(
 ) -> Approval:
     """A person's word settles a call that was in doubt, or opens its next attempt with the same key.
 
-    Raises: NotFound; NotAllowed; NotInDoubt when nothing is in doubt here (any more).
+    Raises: NotFound; NotAllowed; NotInDoubt when nothing is in doubt here (any more);
+    JobFinished when it should run again for a job that has ended.
     """
     with gateway.database.write() as session:
         job, approval = _locked(session, approval_id)
@@ -159,6 +161,9 @@ def _start(
         )
     )
     events.record(session, job, EventName.EXECUTION_STARTED, now, approval=approval, attempt=approval.attempt)
+    if job.status == JobStatus.WAITING:
+        # The hold of an approval on the pages has passed: perhaps nobody is awaited any more.
+        progress.carry_on(gateway, session, job, now)
     return _claimed(tool, approval, effective)
 
 
@@ -288,6 +293,8 @@ def _apply_resolution(
                 error="A person recorded that the call did not run.", resolved_by=decider.id,
             )  # fmt: skip
         case Resolution.RUN_AGAIN:
+            if JobStatus(job.status).is_final:
+                raise JobFinished("The job has ended: its calls cannot be run again.", status=job.status)
             error = "In doubt; a person asked for another attempt."
             executions.settle(session, execution, ExecutionStatus.FAILED, now=now, error=error, resolved_by=decider.id)
             approval.attempt += 1

@@ -77,7 +77,7 @@ def cancel(gateway: Gateway, actor: Actor, job_id: str, *, channel: str = "api")
         if job.status == JobStatus.CANCELLED:
             return job
         if JobStatus(job.status).is_final:
-            raise JobFinished(status=job.status)
+            raise JobFinished(job_status=job.status)
         now = gateway.database.now(session)
         entries = _cancel_open_calls(gateway, session, job, ledger.by_actor(actor, channel), now)
         progress.end(session, job, JobStatus.CANCELLED, now)
