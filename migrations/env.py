@@ -6,10 +6,8 @@ from alembic import context
 from sqlalchemy import Connection
 from sqlmodel import SQLModel
 
-from gateway.store import tables
 from gateway.store.session import Database
 
-assert tables  # noqa: S101 (imported for the tables it declares)
 metadata = SQLModel.metadata
 
 

@@ -17,6 +17,7 @@ from gateway.engine.library import (
     MODEL_QUEUE,
     RUN,
     TOOL_QUEUE,
+    check_engine,
     make_client,
     migrate_engine,
     topic,
@@ -31,7 +32,7 @@ DEFAULT_LEASE_S = 15.0
 PURGE_BATCH = 500
 FINISHED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 
-__all__ = ["DBOS_TABLES", "Engine", "Handlers", "migrate_engine"]
+__all__ = ["DBOS_TABLES", "Engine", "Handlers", "check_engine", "migrate_engine"]
 
 
 class Engine:

@@ -3,9 +3,10 @@
 import logging
 
 from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer
+from dbos import error as dbos_errors
 from sqlalchemy.exc import DBAPIError
 
-from gateway.errors import DatabaseUnavailable
+from gateway.errors import DatabaseUnavailable, SchemaOutdated
 from gateway.store.session import Database
 
 # Written into every row of queued work: changing one strands what is queued.
@@ -52,6 +53,17 @@ def migrate_engine(database: Database) -> None:
     try:
         # By an engine of DBOS's own: its migration begins the transaction itself, which ours does too.
         DBOS.migrate(_url(database))
+    except DBAPIError as error:
+        raise DatabaseUnavailable from error
+
+
+def check_engine(database: Database) -> None:
+    """Raises: SchemaOutdated unless DBOS's tables are those that this version of DBOS needs; DatabaseUnavailable."""
+    quieten()
+    try:
+        make_client(database, reads_only=True)._sys_db.verify_migrations()
+    except dbos_errors.DBOSInitializationError as error:
+        raise SchemaOutdated("The engine's tables are missing or old: run `countersign migrate`.") from error
     except DBAPIError as error:
         raise DatabaseUnavailable from error
 

@@ -11,11 +11,10 @@ from gateway.domain.job import JobStatus, check_transition
 from gateway.store import pages
 from gateway.store.tables import Job
 
-
-#: Built once: putting an INSERT together costs more than running it.
+#: Built once: putting an INSERT together costs more than running it. Without the option PostgreSQL's count is lost.
 _INSERT = {
-    "sqlite": sqlite.insert(Job.__table__).on_conflict_do_nothing(),  # type: ignore[attr-defined]
-    "postgresql": postgresql.insert(Job.__table__).on_conflict_do_nothing(),  # type: ignore[attr-defined]
+    dialect: insert(Job.__table__).on_conflict_do_nothing().execution_options(preserve_rowcount=True)  # type: ignore[attr-defined]
+    for dialect, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
 }
 _COLUMNS = tuple((attribute.key, attribute.columns[0].name) for attribute in inspect(Job).column_attrs)
 

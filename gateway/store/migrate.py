@@ -6,23 +6,33 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy.exc import DBAPIError
 
 import migrations
-from gateway.errors import SchemaOutdated
-from gateway.store.session import Database
+from gateway.errors import DatabaseUnavailable, SchemaOutdated
+from gateway.store.session import Database, driver_errors
 
 
 def upgrade(database: Database) -> None:
-    """The database has the schema of this version; one that already has it is left alone."""
+    """The database has the schema of this version; one that already has it is left alone.
+
+    Raises: DatabaseUnavailable; SchemaOutdated when the database has the schema of another, newer version.
+    """
     config = _config()
-    with database.engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    try:
+        with driver_errors(), database.engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    except DBAPIError as error:
+        raise DatabaseUnavailable("The database refused to change its schema: nothing was changed.") from error
+    except CommandError as error:
+        raise SchemaOutdated(f"The database schema cannot be brought to this version: {error}") from error
 
 
 def check_current(database: Database) -> None:
-    """Raises: SchemaOutdated unless the schema is exactly the one of this version."""
-    with database.engine.execution_options(sqlite_begin="DEFERRED").connect() as connection:
+    """Raises: SchemaOutdated unless the schema is exactly the one of this version; DatabaseUnavailable."""
+    with driver_errors(), database.engine.execution_options(sqlite_begin="DEFERRED").connect() as connection:
         found = MigrationContext.configure(connection).get_current_revision()
     wanted = ScriptDirectory.from_config(_config()).get_current_head()
     if found == wanted:

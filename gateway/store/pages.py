@@ -43,7 +43,7 @@ def time_and_id(cursor: str) -> tuple[datetime, str]:
         at = datetime.fromisoformat(moment)
     except (ValueError, TypeError) as error:
         raise _not_ours() from error
-    if at.tzinfo is None or not isinstance(row_id, str):
+    if at.tzinfo is None or not isinstance(row_id, str) or "\x00" in row_id:
         raise _not_ours()
     return at, row_id
 

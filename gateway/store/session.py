@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import sessionmaker
 from sqlmodel import Session
@@ -32,7 +32,7 @@ NOTIFY_CHANNEL = "countersign"
 
 _TOPICS = "topics"
 
-__all__ = ["NOTIFY_CHANNEL", "Database", "Session", "announce"]
+__all__ = ["NOTIFY_CHANNEL", "Database", "Session", "announce", "driver_errors"]
 
 
 class Database:
@@ -60,7 +60,7 @@ class Database:
         Raises: DatabaseUnavailable when the database does not answer.
         """
         topics: frozenset[str] = frozenset()
-        with _driver_errors(), self._write() as session, session.begin():
+        with driver_errors(), self._write() as session, session.begin():
             yield session
             topics = frozenset(session.info.get(_TOPICS, ()))
             if topics and not self.is_sqlite:
@@ -76,7 +76,7 @@ class Database:
 
         Raises: DatabaseUnavailable when the database does not answer.
         """
-        with _driver_errors(), self._read() as session:
+        with driver_errors(), self._read() as session:
             yield session
 
     def now(self, session: Session) -> datetime:
@@ -97,7 +97,11 @@ def announce(session: Session, *topics: str) -> None:
 
 
 def _checked_url(url: str) -> URL:
-    parsed = make_url(url)
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        # The text is not repeated: it may hold a password.
+        raise InvalidSetting("COUNTERSIGN_DATABASE_URL is not a database address.") from None
     if parsed.get_backend_name() == "sqlite":
         if parsed.database and parsed.database != ":memory:":
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
@@ -115,12 +119,13 @@ def _postgresql_engine(url: URL, pool_size: int) -> Engine:
         max_overflow=0,
         pool_timeout=POOL_TIMEOUT_S,
         pool_pre_ping=False,
+        hide_parameters=True,  # arguments and secrets stay out of what is logged about an error
         connect_args={"connect_timeout": 5, "options": "-c timezone=UTC"},
     )
 
 
 def _sqlite_engine(url: URL) -> Engine:
-    engine = create_engine(url, pool_size=40, max_overflow=0, pool_timeout=POOL_TIMEOUT_S)
+    engine = create_engine(url, pool_size=40, max_overflow=0, pool_timeout=POOL_TIMEOUT_S, hide_parameters=True)
     writer = threading.Lock()
 
     @event.listens_for(engine, "connect")
@@ -161,7 +166,8 @@ def _held_locks(connection: Connection) -> dict[str, bool]:
 
 
 @contextmanager
-def _driver_errors() -> Iterator[None]:
+def driver_errors() -> Iterator[None]:
+    """Raises: DatabaseUnavailable for an error of the driver that says so."""
     try:
         yield
     except (OperationalError, InterfaceError, PoolTimeout) as error:

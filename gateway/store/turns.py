@@ -1,5 +1,6 @@
 """Turns (model calls) and the messages they leave in the transcript."""
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -46,9 +47,8 @@ def result_slots(session: Session, job_id: str, round: int) -> set[int]:
 
 
 def used_tool_call_ids(session: Session, job_id: str) -> set[str]:
-    """The ids that earlier rounds of this job have taken."""
-    return {
-        call_id
-        for call_id in session.exec(select(Approval.tool_call_id).where(Approval.job_id == job_id)).all()
-        if call_id is not None
-    }
+    """The ids that the submitted messages and the earlier rounds of this job have taken."""
+    taken = set(session.exec(select(Approval.tool_call_id).where(Approval.job_id == job_id)).all())
+    submitted = select(Message.body).where(Message.job_id == job_id, Message.round == 0, Message.role == "tool")
+    taken |= {json.loads(body).get("tool_call_id") for body in session.exec(submitted).all()}
+    return {call_id for call_id in taken if call_id is not None}

@@ -1,7 +1,7 @@
 """All tables of the first version; decisions are append-only by triggers."""
 
 import sqlalchemy as sa
-import sqlmodel
+import sqlmodel.sql.sqltypes
 from alembic import op
 
 revision = "2026_11_21_initial"
