@@ -4,11 +4,11 @@ import os
 
 from alembic import context
 from sqlalchemy import Connection
-from sqlmodel import SQLModel
 
 from gateway.store.session import Database
+from gateway.store.tables import Job
 
-metadata = SQLModel.metadata
+metadata = Job.metadata  # all tables of the module that declares it
 
 
 def run(connection: Connection) -> None:
