@@ -31,9 +31,11 @@ FAST_SETTINGS = ("fsync", "synchronous_commit", "full_page_writes")
 def migrate(url: str) -> None:
     """The database has our schema and the engine's."""
     database = Database(url)
-    upgrade(database)
-    migrate_engine(database)
-    database.dispose()
+    try:
+        upgrade(database)
+        migrate_engine(database)
+    finally:
+        database.dispose()
 
 
 def copy_sqlite(template: Path, target: Path) -> str:

@@ -26,7 +26,7 @@ from gateway.engine.recovery import Lease
 from gateway.engine.worker import Handlers, Worker
 from gateway.errors import WorkerStopped
 from gateway.store import executors
-from gateway.store.session import Database, Session, announce
+from gateway.store.session import Database, Session, announce, driver_errors
 
 DEFAULT_LEASE_S = 15.0
 PURGE_BATCH = 500
@@ -127,17 +127,14 @@ class Engine:
         """How many pieces of work, finished for at least ``older_than_s`` seconds, were deleted.
 
         Their ids can be used again. Executors that have been silent for as long are forgotten too.
+
+        Raises: DatabaseUnavailable.
         """
         before = (datetime.now(UTC) - timedelta(seconds=older_than_s)).isoformat()
-        purged = 0
-        while True:
-            finished = self._reader.list_workflows(
-                status=FINISHED, completed_before=before, limit=PURGE_BATCH, load_input=False, load_output=False
-            )
-            self._client.delete_workflows([workflow.workflow_id for workflow in finished])
-            purged += len(finished)
-            if len(finished) < PURGE_BATCH:
-                break
+        purged = batch = self._purge_batch(before)
+        while batch == PURGE_BATCH:
+            batch = self._purge_batch(before)
+            purged += batch
         with self._database.write() as session:
             executors.remove_silent(session, self._database.now(session), older_than_s)
         return purged
@@ -153,6 +150,14 @@ class Engine:
         else:
             announce(session, topic(queue))
         self._client.enqueue_in_transaction(session, options, *ids)
+
+    def _purge_batch(self, before: str) -> int:
+        with driver_errors():
+            finished = self._reader.list_workflows(
+                status=FINISHED, completed_before=before, limit=PURGE_BATCH, load_input=False, load_output=False
+            )
+            self._client.delete_workflows([workflow.workflow_id for workflow in finished])
+        return len(finished)
 
     def _give_up_lease(self) -> None:
         if self._lease is not None:

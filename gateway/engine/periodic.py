@@ -4,6 +4,8 @@ import logging
 import threading
 from collections.abc import Callable
 
+from gateway.errors import DatabaseUnavailable
+
 JOIN_TIMEOUT_S = 10.0
 
 logger = logging.getLogger(__name__)
@@ -36,6 +38,8 @@ class Periodic:
         while True:
             try:
                 self._action()
+            except DatabaseUnavailable:
+                logger.warning("The database is away", extra={"event": "task.delayed", "task": self._thread.name})
             except Exception:
                 logger.exception("A periodic task failed", extra={"event": "task.failed", "task": self._thread.name})
             if self._stopping.wait(self._interval_s):

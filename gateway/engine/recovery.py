@@ -14,7 +14,7 @@ from dbos import DBOS, DBOSClient, WorkflowStatus
 from gateway.engine.periodic import Periodic
 from gateway.errors import DatabaseUnavailable
 from gateway.store import executors
-from gateway.store.session import Database
+from gateway.store.session import Database, driver_errors
 
 BEATS_PER_LEASE = 3
 
@@ -98,9 +98,10 @@ class Recovery:
         return self._looking.is_alive
 
     def _recover(self) -> None:
-        pending = self._reader.list_workflows(status="PENDING", load_input=False, load_output=False)
-        # In this order: whoever claimed work that was just read had beaten before that.
-        recovered = self._recover_dead(pending) + self._recover_orphans(pending)
+        with driver_errors():
+            # First of all: whoever claimed what is read here had shown life before that.
+            pending = self._reader.list_workflows(status="PENDING", load_input=False, load_output=False)
+            recovered = self._recover_dead(pending) + self._recover_orphans(pending)
         if recovered:
             self._wake_all()
 

@@ -29,6 +29,7 @@ WRITER_LOCK_TIMEOUT_S = 30.0
 POOL_SIZE = 20
 POOL_TIMEOUT_S = 10.0
 NOTIFY_CHANNEL = "countersign"
+TOPICS_PER_NOTICE = 100
 
 _TOPICS = "topics"
 
@@ -64,10 +65,7 @@ class Database:
             yield session
             topics = frozenset(session.info.get(_TOPICS, ()))
             if topics and not self.is_sqlite:
-                session.connection().execute(
-                    text("SELECT pg_notify(:channel, :topics)"),
-                    {"channel": NOTIFY_CHANNEL, "topics": json.dumps(sorted(topics))},
-                )
+                _notify(session, sorted(topics))
         self.signals.publish(topics)
 
     @contextmanager
@@ -94,6 +92,13 @@ class Database:
 def announce(session: Session, *topics: str) -> None:
     """Whoever waits for these topics is woken once this transaction has committed."""
     session.info.setdefault(_TOPICS, set()).update(topics)
+
+
+def _notify(session: Session, topics: list[str]) -> None:
+    # A payload of PostgreSQL's NOTIFY ends at 8,000 bytes.
+    parts = [json.dumps(topics[at : at + TOPICS_PER_NOTICE]) for at in range(0, len(topics), TOPICS_PER_NOTICE)]
+    notice = text("SELECT pg_notify(:channel, :topics)")
+    session.connection().execute(notice, [{"channel": NOTIFY_CHANNEL, "topics": part} for part in parts])
 
 
 def _checked_url(url: str) -> URL:

@@ -183,6 +183,7 @@ def tool_server() -> Iterator[ToolServer]:
             status = 404 if self.path == "/missing" else 200
             done = json.dumps({"done": True, "call": len(tools.calls)}).encode()
             self.send_response(status)
+            self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(done)))
             self.end_headers()
             with contextlib.suppress(OSError):

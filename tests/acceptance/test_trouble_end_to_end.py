@@ -14,7 +14,7 @@ def test_arguments_that_are_not_json_are_refused_and_the_model_tries_again(stack
 
     assert final["output"]["content"] == "It worked at the second try."
     refused, ran = final["tool_calls"]
-    assert (refused["status"], ran["status"]) == ("rejected", "approved")
+    assert (refused["status"], ran["status"]) == ("rejected", "succeeded")
     assert stack.transcript(job["id"])[2]["content"].startswith("Error: the arguments cannot be used.")
     born = stack.approval(refused["approval_id"])
     assert (born["decision"]["reason_code"], born["decision"]["actor_kind"]) == ("invalid_json", "system")

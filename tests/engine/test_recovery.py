@@ -11,7 +11,7 @@ from gateway.store import executors
 from gateway.store.session import Database, Session
 from tests.engine.workers import Notebook, other_process, wait_until, working
 
-LEASE_S = 0.6
+LEASE_S = 0.5
 
 
 def test_restart_on_sqlite_runs_again_what_was_cut_off(sqlite_url: str, tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_dead_worker_on_postgres_loses_its_work_to_a_living_one(postgres_url: st
 def test_two_workers_share_the_work_without_doing_any_twice(postgres_url: str, tmp_path: Path) -> None:
     database = Database(postgres_url)
     notebook = Notebook(body=lambda _work: time.sleep(0.02))
-    job_ids = {f"job_{number}" for number in range(80)}
+    job_ids = {f"job_{number}" for number in range(50)}
     with (
         other_process(postgres_url, tmp_path / "notes", body_s=0.02, lease_s=LEASE_S) as other,
         working(database, notebook, lease_s=LEASE_S) as engine,

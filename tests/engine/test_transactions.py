@@ -34,7 +34,7 @@ def test_writers_and_the_worker_do_not_disturb_each_other(database: Database) ->
 
     def write(engine: Engine, thread_number: int) -> None:
         try:
-            for number in range(15):
+            for number in range(10):
                 with database.write() as session:
                     engine.enqueue_advance(session, f"job_{thread_number}_{number}", 1)
         except Exception as error:
@@ -46,9 +46,9 @@ def test_writers_and_the_worker_do_not_disturb_each_other(database: Database) ->
             thread.start()
         for thread in threads:
             thread.join()
-        notebook.wait_for(120)
+        notebook.wait_for(80)
     assert errors == []
-    assert len(set(notebook.done)) == len(notebook.done) == 120
+    assert len(set(notebook.done)) == len(notebook.done) == 80
 
 
 def _time_while_writing(database: Database, *, reads_only: bool) -> float:

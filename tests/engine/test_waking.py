@@ -42,10 +42,10 @@ def test_backlog_drains_without_waiting_for_polls(database: Database) -> None:
     notebook = Notebook()
     with working(database, notebook, model_concurrency=4) as engine:
         with database.write() as session:
-            for number in range(60):
+            for number in range(40):
                 engine.enqueue_advance(session, f"job_{number}", 1)
-        notebook.wait_for(60, timeout_s=60 / 4 * POLL_S / 3)
-    assert len(set(notebook.done)) == 60
+        notebook.wait_for(40, timeout_s=40 / 4 * POLL_S / 3)
+    assert len(set(notebook.done)) == 40
 
 
 def test_commit_of_another_process_wakes_the_worker(postgres_url: str, tmp_path: Path) -> None:

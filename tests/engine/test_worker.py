@@ -13,6 +13,11 @@ from gateway.errors import DatabaseUnavailable, SchemaOutdated, WorkerStopped
 from gateway.store.session import Database
 from tests.engine.workers import Notebook, Work, wait_until, working
 
+CUT_ALL = text(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
+
 
 def test_stopped_worker_leaves_no_thread(database: Database) -> None:
     before = set(threading.enumerate())
@@ -25,7 +30,7 @@ def test_stopped_worker_leaves_no_thread(database: Database) -> None:
 
 
 def test_stopping_waits_for_what_runs(database: Database) -> None:
-    notebook = Notebook(body=lambda _work: time.sleep(0.5))
+    notebook = Notebook(body=lambda _work: time.sleep(0.3))
     with working(database, notebook) as engine:
         with database.write() as session:
             engine.enqueue_advance(session, "job_1", 1)
@@ -55,7 +60,7 @@ def test_stopping_does_not_wait_longer_than_it_was_told(database: Database) -> N
 
 
 def test_worker_that_stops_takes_nothing_more(database: Database) -> None:
-    notebook = Notebook(body=lambda _work: time.sleep(0.3))
+    notebook = Notebook(body=lambda _work: time.sleep(0.15))
     with working(database, notebook, model_concurrency=1) as engine:
         with database.write() as session:
             for number in range(20):
@@ -63,7 +68,7 @@ def test_worker_that_stops_takes_nothing_more(database: Database) -> None:
         wait_until(lambda: bool(notebook.begun_at_s))
         engine.stop(timeout_s=5.0)
         count = len(notebook.begun_at_s)
-        time.sleep(0.4)
+        time.sleep(0.2)
         assert len(notebook.begun_at_s) == count < 20
         assert "PENDING" not in _statuses(database).values()
 
@@ -102,6 +107,16 @@ def test_work_that_waits_for_the_database_is_left_to_the_next_worker(database: D
         assert notebook.wait_for(1) == [("advance", "job_1")]
 
 
+def test_worker_outlives_the_loss_of_all_connections(postgres_database: Database) -> None:
+    notebook = Notebook()
+    with working(postgres_database, notebook) as engine:
+        with postgres_database.write() as session:
+            session.connection().execute(CUT_ALL)
+        wait_until(lambda: _enqueues(postgres_database, engine, "job_1"))
+        notebook.wait_for(1)
+        engine.check()
+
+
 def test_failure_is_logged_and_kept_without_its_words(database: Database, caplog: pytest.LogCaptureFixture) -> None:
     notebook = Notebook(body=lambda _work: _raise_next([ValueError("the customer's secret")]))
     with working(database, notebook) as engine:
@@ -131,9 +146,9 @@ def test_concurrency_is_kept_softly(database: Database) -> None:
     notebook = Notebook(body=body)
     with working(database, notebook, model_concurrency=4) as engine:
         with database.write() as session:
-            for number in range(60):
+            for number in range(32):
                 engine.enqueue_advance(session, f"job_{number}", 1)
-        notebook.wait_for(60)
+        notebook.wait_for(32)
     # DBOS counts what runs a moment late: measured up to 7 for a limit of 4.
     assert 3 <= most[0] <= 8
 
@@ -206,6 +221,15 @@ def test_dbos_stays_off_the_console(sqlite_database: Database, capfd: pytest.Cap
     with working(sqlite_database, Notebook()):
         pass
     assert capfd.readouterr() == ("", "")
+
+
+def _enqueues(database: Database, engine: Engine, job_id: str) -> bool:
+    try:
+        with database.write() as session:
+            engine.enqueue_advance(session, job_id, 1)
+    except DatabaseUnavailable:
+        return False
+    return True
 
 
 def _raise_next(failures: list[Exception]) -> None:
