@@ -1,26 +1,34 @@
 """Putting the parts of a process together: the only place where settings become objects."""
 
+from contextlib import ExitStack
+
 from gateway.domain.json_text import Limits
 from gateway.domain.wording import Wording, read_wording
 from gateway.engine.engine import Engine
 from gateway.errors import InvalidSetting
+from gateway.runner.housekeeping import Housekeeping
 from gateway.runner.model import MistralModel
+from gateway.runner.worker import Worker
 from gateway.settings import Settings
 from gateway.store.session import Database
 from gateway.tools.load import load_registry
+from gateway.tools.registry import ToolRegistry
 from gateway.usecases.gateway import Gateway, Policy
 
+# With the other parts below 25 s in all: whoever ends processes usually waits 30 s.
+STOP_TIMEOUT_S = 18.0
 
-def open_gateway(settings: Settings) -> Gateway:
+
+def open_gateway(settings: Settings, tools: ToolRegistry | None = None) -> Gateway:
     """The gateway of this process; no thread runs and no connection is open yet.
 
-    Raises: InvalidSetting, InvalidTool.
+    Without ``tools`` it has those that the settings name. Raises: InvalidSetting, InvalidTool.
     """
     database = Database(settings.database_url)
     return Gateway(
         database=database,
         engine=Engine(database),
-        tools=load_registry(settings.tools_file, settings.tools),
+        tools=load_registry(settings.tools_file, settings.tools) if tools is None else tools,
         wording=_wording(settings),
         policy=_policy(settings),
     )
@@ -34,6 +42,25 @@ def open_model(settings: Settings) -> MistralModel:
         server_url=settings.mistral_server_url,
         timeout_s=settings.model_timeout_s,
     )
+
+
+def start_worker(gateway: Gateway, settings: Settings, ending: ExitStack) -> None:
+    """This process does queued work until ``ending`` closes: then what ran has ended, or is left to others.
+
+    Raises: SchemaOutdated; DatabaseUnavailable.
+    """
+    model = open_model(settings)
+    ending.callback(model.close)
+    gateway.engine.start(
+        Worker(gateway, model).handlers(),
+        model_concurrency=settings.model_concurrency,
+        tool_concurrency=settings.tool_concurrency,
+        lease_s=settings.lease_s,
+    )
+    ending.callback(gateway.engine.stop, STOP_TIMEOUT_S)
+    housekeeping = Housekeeping(gateway)
+    housekeeping.start()
+    ending.callback(housekeeping.stop)
 
 
 def _policy(settings: Settings) -> Policy:

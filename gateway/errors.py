@@ -83,6 +83,12 @@ class BodyTooLarge(TooLarge):
     """The body is larger than this route takes."""
 
 
+class MethodNotAllowed(GatewayError):
+    """This address does not take requests of this method."""
+
+    code = "method_not_allowed"
+
+
 class UnsupportedMediaType(GatewayError):
     """The body must be JSON: send Content-Type: application/json."""
 
@@ -171,6 +177,12 @@ class DatabaseUnavailable(GatewayError):
     """The database does not answer: nothing was changed, try again shortly."""
 
     code = "database_unavailable"
+
+
+class InternalError(GatewayError):
+    """Something failed that should not have failed: the log of the server says what."""
+
+    code = "internal_error"
 
 
 class WorkerStopped(GatewayError):

@@ -19,6 +19,8 @@ __all__ = [
     "Number",
     "compact",
     "dump_literal",
+    "elements",
+    "lenient_slice_at",
     "members",
     "parse",
     "parse_exact",
@@ -78,17 +80,34 @@ def members(text: str | bytes, limits: Limits = LIMITS) -> dict[str, str]:
     return {str(name): source[start:end] for name, start, end in _entries(source, _skip_space(source, 0))}
 
 
+def elements(text: str | bytes, limits: Limits = LIMITS) -> list[str]:
+    """The exact source text of each item of an array.
+
+    Raises: as ``parse``; InvalidJson too if the document is not an array.
+    """
+    source = decode(text, limits)
+    if not isinstance(scan(source, limits, str, str), list):
+        raise InvalidJson("A JSON array is needed here: [value, ...].")
+    return [source[start:end] for _, start, end in _entries(source, _skip_space(source, 0))]
+
+
 def slice_at(text: str | bytes, path: Sequence[str | int], limits: Limits = LIMITS) -> str | None:
     """The exact source text of the value at ``path``, None if there is no such value. Raises: as ``parse``."""
     source = decode(text, limits)
     scan(source, limits, str, str)
-    start = _skip_space(source, 0)
+    return lenient_slice_at(source, path)
+
+
+def lenient_slice_at(text: str, path: Sequence[str | int]) -> str | None:
+    """As ``slice_at``, of a text that the json module has read: strict or not, of equal keys the last one counts."""
+    start = _skip_space(text, 0)
     for step in path:
-        found = (at for name, at, _ in _entries(source, start) if name == step)
-        if (start := next(found, -1)) < 0:
+        found = [at for name, at, _ in _entries(text, start) if name == step]
+        if not found:
             return None
-    _, end = _SKIMMER.raw_decode(source, start)
-    return source[start:end]
+        start = found[-1]
+    _, end = _SKIMMER.raw_decode(text, start)
+    return text[start:end]
 
 
 def compact(value: object) -> str:

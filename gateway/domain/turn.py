@@ -1,7 +1,17 @@
 """What a model call is asked with and what it answers, free of any SDK."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
+
+MAX_NAME_LENGTH = 64
+
+_UNSENDABLE = re.compile(r"[^A-Za-z0-9_-]")
+
+
+def sendable_name(name: str) -> str:
+    """A tool name that Mistral takes back: what the model invents may hold characters that it refuses (400)."""
+    return _UNSENDABLE.sub("_", name)[:MAX_NAME_LENGTH] or "unnamed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,4 +70,11 @@ def _check_places(name: str, sentence: str, standard: str, source: str) -> None:
 
 
 def _places(template: str) -> set[str]:
-    return {place for _, place, _, _ in Formatter().parse(template) if place is not None}
+    places = set()
+    for _, place, how, conversion in Formatter().parse(template):
+        if how or conversion:
+            # One that does not fit text would fail only when the sentence is said.
+            raise ValueError(f"write {{{place}}} without a format")
+        if place is not None:
+            places.add(place)
+    return places

@@ -6,17 +6,13 @@ refused when it comes back (422), so only the known ones are kept.
 """
 
 import json
-import re
 from typing import Any
 
-from gateway.domain.json_text import Limits, dump_literal, parse_literal, slice_at
-from gateway.domain.turn import ModelAnswer, ToolCall, Usage
+from gateway.domain.json_text import Limits, dump_literal, lenient_slice_at, parse_literal
+from gateway.domain.turn import ModelAnswer, ToolCall, Usage, sendable_name
 from gateway.errors import GatewayError
 
-_UNSENDABLE = re.compile(r"[^A-Za-z0-9_-]")
-MAX_NAME_LENGTH = 64
-
-#: Of a whole answer; the arguments in it have their own, narrower limits at intake.
+#: Of an answer; the arguments in it have their own, narrower limits at intake.
 _BODY_LIMITS = Limits(max_bytes=64 << 20, max_string_bytes=64 << 20, max_depth=200, max_keys=1_000_000)
 
 
@@ -36,17 +32,12 @@ def read_answer(body: str) -> ModelAnswer:
             response=body,
             message=message,
             text=_text(message["content"]),
-            finish_reason=choice.get("finish_reason"),
+            finish_reason=_finish_reason(choice.get("finish_reason")),
             calls=calls,
             usage=_usage(completion.get("usage") or {}),
         )
     except (KeyError, IndexError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise NotAnAnswer(f"The answer of the model cannot be read ({type(error).__name__}).") from error
-
-
-def sendable_name(name: str) -> str:
-    """A tool name that Mistral takes back: what the model invents may hold characters that it refuses (400)."""
-    return _UNSENDABLE.sub("_", name)[:MAX_NAME_LENGTH] or "unnamed"
 
 
 def _call(body: str, index: int, call: dict[str, Any]) -> ToolCall:
@@ -56,7 +47,7 @@ def _call(body: str, index: int, call: dict[str, Any]) -> ToolCall:
         raise TypeError("a tool call without a name")
     if isinstance(arguments, str):
         return ToolCall(id=_id(call), name=name, arguments=arguments)
-    return ToolCall(id=_id(call), name=name, arguments=_object_text(body, index, arguments), is_text=False)
+    return ToolCall(id=_id(call), name=name, arguments=_object_text(body, index), is_text=False)
 
 
 def _id(call: dict[str, Any]) -> str | None:
@@ -64,15 +55,19 @@ def _id(call: dict[str, Any]) -> str | None:
     return given if isinstance(given, str) else None
 
 
-def _object_text(body: str, index: int, arguments: Any) -> str:
+def _object_text(body: str, index: int) -> str:
     """Compact JSON of an object that came where Mistral sends text, its numbers as they were written."""
-    path = ("choices", 0, "message", "tool_calls", index, "function", "arguments")
+    # Whatever else the answer says need not be strict JSON: only these arguments are ours to refuse.
+    written = lenient_slice_at(body, ("choices", 0, "message", "tool_calls", index, "function", "arguments"))
     try:
-        written = slice_at(body, path, _BODY_LIMITS)
         return dump_literal(parse_literal(written or "null", _BODY_LIMITS))
     except GatewayError:
         # Not strict JSON: intake refuses it, and shows this text.
-        return json.dumps(arguments)
+        return written or "null"
+
+
+def _finish_reason(given: Any) -> str | None:
+    return given if isinstance(given, str) and given.isprintable() else None
 
 
 def _sendable(received: dict[str, Any], calls: tuple[ToolCall, ...]) -> dict[str, Any]:

@@ -7,6 +7,8 @@ and a sleeping thread is lost with its process. Attempts are rows instead
 
 import json
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import local
 from typing import Any
 
@@ -44,32 +46,27 @@ class MistralModel:
 
     def complete(self, request: ModelRequest) -> ModelAnswer:
         """The model's answer. Raises: ModelTrouble."""
-        if not self._has_key:
-            raise ModelTrouble("model_unauthorized", "MISTRAL_API_KEY is not set.", is_permanent=True)
+        self._require_key()
         self._bodies.text = ""
-        try:
+        with _sdk_errors():
             self._ask(request)
-        except ResponseValidationError as error:
-            # The SDK's types are stricter than the wire; what counts is whether a turn can be read.
-            if error.status_code != 200:
-                raise _trouble_of(error) from error
-        except MistralError as error:
-            raise _trouble_of(error) from error
-        except httpx2.HTTPError as error:
-            reason = f"Mistral could not be reached ({type(error).__name__})."
-            raise ModelTrouble("model_unavailable", reason, is_permanent=False) from error
-        except (ValueError, TypeError) as error:
-            # The SDK refuses to send what does not fit its types; Mistral would answer 422.
-            _log.info("request refused by the SDK", extra={"event": "model.refused"})
-            reason = f"The request does not fit Mistral's chat API ({type(error).__name__})."
-            raise ModelTrouble("model_refused", reason, is_permanent=True) from error
         try:
             return read_answer(self._bodies.text)
         except NotAnAnswer as error:
             raise ModelTrouble("model_bad_answer", str(error), is_permanent=False) from error
 
+    def check(self, timeout_s: float) -> None:
+        """The API answers and takes the key; no model is asked. Raises: ModelTrouble."""
+        self._require_key()
+        with _sdk_errors():
+            self._sdk.models.list(timeout_ms=round(timeout_s * 1000))
+
     def close(self) -> None:
         self._client.close()
+
+    def _require_key(self) -> None:
+        if not self._has_key:
+            raise ModelTrouble("model_unauthorized", "MISTRAL_API_KEY is not set.", is_permanent=True)
 
     def _ask(self, request: ModelRequest) -> None:
         arguments: dict[str, Any] = {"messages": request.messages, **request.options}
@@ -84,12 +81,36 @@ class MistralModel:
         self._bodies.text = response.read().decode("utf-8", "replace")
 
 
+@contextmanager
+def _sdk_errors() -> Iterator[None]:
+    """Raises: ModelTrouble for whatever the SDK raises."""
+    try:
+        yield
+    except ResponseValidationError as error:
+        # The SDK's types are stricter than the wire; what counts is whether a turn can be read.
+        if error.status_code != 200:
+            raise _trouble_of(error) from error
+    except MistralError as error:
+        raise _trouble_of(error) from error
+    except httpx2.HTTPError as error:
+        reason = f"Mistral could not be reached ({type(error).__name__})."
+        raise ModelTrouble("model_unavailable", reason, is_permanent=False) from error
+    except (ValueError, TypeError) as error:
+        # The SDK refuses to send what does not fit its types; Mistral would answer 422.
+        _log.info("request refused by the SDK", extra={"event": "model.refused"})
+        reason = f"The request does not fit Mistral's chat API ({type(error).__name__})."
+        raise ModelTrouble("model_refused", reason, is_permanent=True) from error
+
+
 def _without_version(server_url: str | None) -> str | None:
     return server_url.rstrip("/").removesuffix("/v1") if server_url else None
 
 
 def _trouble_of(error: MistralError) -> ModelTrouble:
     status, reason = error.status_code, _reason(error)
+    if status < 300:
+        # A page of somebody in between, not JSON.
+        return ModelTrouble("model_bad_answer", "The answer of the model cannot be read.", is_permanent=False)
     if status in {401, 403}:
         return ModelTrouble("model_unauthorized", f"Mistral answered {status}: {reason}", is_permanent=True)
     if status in _TRANSIENT_STATUSES or status >= 500:
@@ -107,7 +128,7 @@ def _reason(error: MistralError) -> str:
     except (ValueError, AttributeError):
         reason = error.body or "no reason given"
     text = reason if isinstance(reason, str) else json.dumps(reason)
-    return text.replace("\x00", "")[:MAX_REASON_LENGTH]
+    return text.replace("\x00", "")[:MAX_REASON_LENGTH].encode("utf-8", "replace").decode()
 
 
 def _retry_after_s(error: MistralError) -> float | None:

@@ -16,6 +16,10 @@ def find(session: Session, approval_id: str) -> Approval | None:
     return session.get(Approval, approval_id)
 
 
+def find_many(session: Session, approval_ids: Collection[str]) -> Sequence[Approval]:
+    return session.exec(select(Approval).where(col(Approval.id).in_(approval_ids))).all()
+
+
 def lock(session: Session, approval_id: str) -> Approval | None:
     """The approval, which nobody else changes until this transaction ends. Lock its job first."""
     statement = (
@@ -96,13 +100,15 @@ def page(
         statement = statement.where(col(Approval.risk).in_(risk))
     if cursor is not None:
         at, approval_id = pages.time_and_id(cursor)
-        statement = statement.where(
-            or_(
-                col(Approval.created_at) > at,
-                (col(Approval.created_at) == at) & (col(Approval.id) > approval_id),
-            )
-        )
-    return pages.cut(session.exec(statement).all(), limit, lambda row: (row.created_at, row.id))
+        # The first condition alone is what an index can begin at.
+        later = or_(col(Approval.created_at) > at, col(Approval.id) > approval_id)
+        statement = statement.where(col(Approval.created_at) >= at, later)
+    rows = list(session.exec(statement).all())
+    return pages.cut(rows, limit, _place)
+
+
+def _place(row: Approval) -> tuple[datetime, str]:
+    return row.created_at, row.id
 
 
 def in_doubt(session: Session, limit: int) -> Sequence[Approval]:

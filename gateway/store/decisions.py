@@ -1,11 +1,15 @@
 """The append-only table of decisions and its single-row head."""
 
+import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import insert, type_coerce
+from sqlalchemy import select as sql_select
+from sqlalchemy.types import NullType
 from sqlmodel import Session, col, func, or_, select
 
 from gateway.domain.chain import entry_hash
@@ -13,6 +17,7 @@ from gateway.store import pages
 from gateway.store.tables import Decision, DecisionHead
 
 STREAM_BATCH = 500
+SQLITE_TIME = "%Y-%m-%d %H:%M:%S.%f"
 
 _INSERT = insert(Decision.__table__)  # type: ignore[attr-defined]
 
@@ -108,9 +113,8 @@ def page(session: Session, wanted: Filter, *, cursor: str | None, limit: int) ->
     return pages.cut(session.exec(statement).all(), limit, lambda row: (row.seq,))
 
 
-def batches(session: Session, wanted: Filter) -> Iterator[Sequence[Decision]]:
-    """All matching decisions, oldest first, some hundred at a time."""
-    after = 0
+def batches(session: Session, wanted: Filter, *, after: int = 0) -> Iterator[Sequence[Decision]]:
+    """All matching decisions behind number ``after``, oldest first, some hundred at a time."""
     while True:
         statement = _matching(wanted).where(col(Decision.seq) > after).order_by(col(Decision.seq)).limit(STREAM_BATCH)
         rows = session.exec(statement).all()
@@ -122,10 +126,55 @@ def batches(session: Session, wanted: Filter) -> Iterator[Sequence[Decision]]:
 
 
 def chain(session: Session) -> Iterator[dict[str, Any]]:
-    """Every entry in order, as the verifier reads it."""
-    for rows in batches(session, Filter()):
-        for row in rows:
-            yield row.model_dump()
+    """Every entry in order, as the verifier reads it.
+
+    SQLite keeps any value in any column. One that is not of its column's form
+    is given as it is stored: its entry does not hold, and reading goes on.
+    """
+    after: Any = 0
+    with _any_bytes(session):
+        while True:
+            statement = _AS_STORED.where(col(Decision.seq) > after).order_by(col(Decision.seq)).limit(STREAM_BATCH)
+            rows = session.connection().execute(statement).mappings().all()
+            if not rows:
+                return
+            for row in rows:
+                yield {**row, "at": _moment(row["at"]), "is_final": _fact(row["is_final"])}
+            after = rows[-1]["seq"]
+
+
+_AS_STORED = sql_select(
+    *(type_coerce(column, NullType()).label(column.name) for column in Decision.__table__.columns)  # type: ignore[attr-defined]
+)
+
+
+@contextmanager
+def _any_bytes(session: Session) -> Iterator[None]:
+    """SQLite's text may be any bytes while the block runs, not only UTF-8."""
+    driver = session.connection().connection.driver_connection
+    if not isinstance(driver, sqlite3.Connection):
+        yield
+        return
+    driver.text_factory = lambda stored: stored.decode(errors="surrogateescape")
+    try:
+        yield
+    finally:
+        driver.text_factory = str
+
+
+def _moment(stored: Any) -> Any:
+    """A time from its text on SQLite, if it is written as we write it."""
+    if not isinstance(stored, str):
+        return stored
+    try:
+        moment = datetime.fromisoformat(stored)
+    except ValueError:
+        return stored
+    return moment.replace(tzinfo=UTC) if moment.strftime(SQLITE_TIME) == stored else stored
+
+
+def _fact(stored: Any) -> Any:
+    return bool(stored) if stored in (0, 1) else stored
 
 
 def _matching(wanted: Filter) -> Any:

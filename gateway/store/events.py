@@ -55,9 +55,10 @@ def record(
         announce(session, approval_topic(approval.id), INBOX_TOPIC)
 
 
-def add_first(session: Session, event: Event) -> None:
+def add_first(session: Session, job_id: str, name: EventName, now: datetime) -> None:
     """The first event of a job that is being written; nobody waits for it yet."""
-    session.connection().execute(_INSERT, event.model_dump(exclude={"id"}))
+    row = {"job_id": job_id, "seq": 1, "name": name, "approval_id": None, "data": "{}", "at": now}
+    session.connection().execute(_INSERT, row)
 
 
 def of_job(session: Session, job_id: str, after_seq: int, limit: int = 500) -> Sequence[Event]:

@@ -82,5 +82,6 @@ def page(
         statement = statement.where(col(Job.status).in_(statuses))
     if cursor is not None:
         at, job_id = pages.time_and_id(cursor)
-        statement = statement.where(or_(col(Job.created_at) < at, (col(Job.created_at) == at) & (col(Job.id) < job_id)))
+        # The first condition alone is what an index can begin at.
+        statement = statement.where(col(Job.created_at) <= at, or_(col(Job.created_at) < at, col(Job.id) < job_id))
     return pages.cut(session.exec(statement).all(), limit, lambda job: (job.created_at, job.id))

@@ -13,7 +13,7 @@ import psycopg
 
 from gateway.store.session import NOTIFY_CHANNEL, Database
 
-LISTEN_SLICE_S = 0.2  # how long ``stop`` may have to wait
+LISTEN_SLICE_S = 0.1  # how long ``stop`` may have to wait
 FIRST_RECONNECT_S = 0.2
 MAX_RECONNECT_S = 5.0
 # A dead network is noticed within half a minute, not after the system's two hours.

@@ -5,7 +5,7 @@ import binascii
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from gateway.errors import InvalidRequest
@@ -41,11 +41,12 @@ def time_and_id(cursor: str) -> tuple[datetime, str]:
     try:
         moment, row_id = values
         at = datetime.fromisoformat(moment)
-    except (ValueError, TypeError) as error:
+        # A time that no UTC clock shows, and text that no database takes, were not given out by us either.
+        if at.tzinfo is None or not isinstance(row_id, str) or not row_id.isprintable():
+            raise _not_ours()
+        return at.astimezone(UTC), row_id
+    except (ValueError, TypeError, OverflowError) as error:
         raise _not_ours() from error
-    if at.tzinfo is None or not isinstance(row_id, str) or "\x00" in row_id:
-        raise _not_ours()
-    return at, row_id
 
 
 def number(cursor: str) -> int:

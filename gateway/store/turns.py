@@ -9,7 +9,6 @@ from sqlmodel import Session, col, select
 
 from gateway.store.tables import Approval, Message, Turn
 
-
 _INSERT = insert(Message.__table__)  # type: ignore[attr-defined]
 
 
@@ -24,9 +23,13 @@ def messages(session: Session, job_id: str) -> Sequence[Message]:
     ).all()
 
 
-def add_submitted(session: Session, submitted: Sequence[Message]) -> None:
-    """The messages that a job was submitted with are in its transcript."""
-    session.connection().execute(_INSERT, [message.model_dump() for message in submitted])
+def add_submitted(session: Session, job_id: str, submitted: Sequence[tuple[str, str]], now: datetime) -> None:
+    """What a job was submitted with, as (role, JSON text), is in its transcript."""
+    rows = [
+        {"job_id": job_id, "round": 0, "slot": slot, "role": role, "body": body, "created_at": now}
+        for slot, (role, body) in enumerate(submitted)
+    ]
+    session.connection().execute(_INSERT, rows)
 
 
 def add_message(session: Session, *, job_id: str, round: int, slot: int, role: str, body: str, now: datetime) -> None:

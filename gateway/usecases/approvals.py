@@ -69,7 +69,8 @@ def decide(gateway: Gateway, person: PersonActor, approval_id: str, ruling: Ruli
         if approval.status != ApprovalStatus.PENDING:
             _check_same_again(gateway, session, approval, decider, ruling)
             return approval
-        _check_own_request(gateway, approval, decider)
+        if _is_own_request(job, approval, decider) and not gateway.policy.allow_own_requests:
+            raise OwnRequest
         if approval.expires_at is not None and approval.expires_at <= now:
             _expire(gateway, session, job, approval, now)
             refusal = Expired(expires_at=approval.expires_at.isoformat())
@@ -130,9 +131,10 @@ def _locked(session: Session, approval_id: str) -> tuple[Job | None, Approval]:
     return job, approval
 
 
-def _check_own_request(gateway: Gateway, approval: Approval, decider: PersonActor) -> None:
-    if is_own_request(decider.email, approval.requested_for) and not gateway.policy.allow_own_requests:
-        raise OwnRequest
+def _is_own_request(job: Job | None, approval: Approval, decider: PersonActor) -> bool:
+    """True for the person for whom the call was asked, and for the one who submitted its job for somebody else."""
+    submitted_by = job.submitted_by if job is not None else None
+    return any(is_own_request(decider.email, person) for person in (approval.requested_for, submitted_by))
 
 
 def _check_same_again(
@@ -218,9 +220,8 @@ def _rule(
     by = ledger.by_person(decider, ruling.channel)
     response = choice.response if isinstance(choice, Respond) else None
     approval.response = response
-    reason_code = ruling.reason_code
-    if reason_code is None and is_own_request(decider.email, approval.requested_for):
-        reason_code = "own_request_allowed"
+    # The log says so whatever reason was given, which the approval keeps.
+    reason_code = "own_request_allowed" if _is_own_request(job, approval, decider) else ruling.reason_code
     entry = ledger.entry(
         approval, choice.verdict, by, now, note=ruling.note, reason_code=reason_code, response=response
     )

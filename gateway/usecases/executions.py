@@ -144,9 +144,8 @@ def _with_doubt_kept(call: ClaimedCall, outcome: Outcome) -> Outcome:
 def _start(
     gateway: Gateway, session: Session, job: Job, approval: Approval, tool: Tool, now: datetime
 ) -> ClaimedCall | None:
-    effective = approval.details if approval.modified_details is None else approval.modified_details
-    # The decided bytes and the bytes about to run are compared here, whatever happened to the row in between.
-    if effective is None or sha256_hex(effective) != approval.effective_sha256:
+    effective = _decided_arguments(session, approval)
+    if effective is None:
         error = "The stored arguments are not the decided ones; nothing was run."
         _refuse(gateway, session, job, approval, error, gateway.wording.tool_error.format(error=error), now)
         return None
@@ -165,6 +164,17 @@ def _start(
         # The hold of an approval on the pages has passed: perhaps nobody is awaited any more.
         progress.carry_on(gateway, session, job, now)
     return _claimed(tool, approval, effective)
+
+
+def _decided_arguments(session: Session, approval: Approval) -> str | None:
+    """The bytes about to run, if the log holds an approval of exactly them; None whatever else happened to the row."""
+    effective = approval.details if approval.modified_details is None else approval.modified_details
+    decision = decisions.find(session, approval.decision_id) if approval.decision_id else None
+    if effective is None or decision is None:
+        return None
+    is_theirs = decision.approval_id == approval.id and decision.verdict == Verdict.APPROVE
+    is_decided = sha256_hex(effective) == approval.effective_sha256 == decision.effective_sha256
+    return effective if is_theirs and is_decided else None
 
 
 def _claimed(tool: Tool, approval: Approval, effective: str) -> ClaimedCall:
@@ -192,12 +202,10 @@ def _left_behind(
     is_ours = execution.executor_id == gateway.engine.executor_id
     if not is_ours and gateway.engine.is_executor_alive(session, execution.executor_id, now):
         return None
-    effective = approval.details if approval.modified_details is None else approval.modified_details
+    effective = _decided_arguments(session, approval)
     is_same_tool = tool is not None and tool.definition.sha256 == approval.tool_sha256
     if tool is not None and is_same_tool and tool.definition.idempotent and effective is not None:
-        if sha256_hex(effective) == approval.effective_sha256 and (
-            is_ours or executions.take_over(session, execution, gateway.engine.executor_id)
-        ):
+        if is_ours or executions.take_over(session, execution, gateway.engine.executor_id):
             return replace(_claimed(tool, approval, effective), is_repeat=True)
         return None
     _doubt(session, job, approval, execution, "The worker stopped while this call was running.", now)
@@ -281,7 +289,7 @@ def _apply_resolution(
 ) -> None:
     match resolution:
         case Resolution.RAN:
-            told = gateway.wording.ran_without_result if result is None else _told(gateway, approval, result)
+            told = _told(gateway, approval, gateway.wording.ran_without_result if result is None else result)
             _settle(
                 session, job, approval, execution, ExecutionStatus.SUCCEEDED, now, told,
                 result=result, resolved_by=decider.id,
@@ -294,7 +302,7 @@ def _apply_resolution(
             )  # fmt: skip
         case Resolution.RUN_AGAIN:
             if JobStatus(job.status).is_final:
-                raise JobFinished("The job has ended: its calls cannot be run again.", status=job.status)
+                raise JobFinished("The job has ended: its calls cannot be run again.", job_status=job.status)
             error = "In doubt; a person asked for another attempt."
             executions.settle(session, execution, ExecutionStatus.FAILED, now=now, error=error, resolved_by=decider.id)
             approval.attempt += 1

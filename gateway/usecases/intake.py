@@ -49,7 +49,7 @@ def open_call(
         tool_call_id=tool_call_id,
         action=_storable(call.name)[:200],
         title="",
-        summary=summary,
+        summary=_storable(summary) if summary else None,
         risk="high",
         details_sha256="",
         created_at=now,

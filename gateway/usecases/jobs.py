@@ -12,7 +12,7 @@ from gateway.errors import IdempotencyKeyReused, JobFinished, NotFound, UnknownT
 from gateway.store import approvals, decisions, events, executions, jobs, turns
 from gateway.store.decisions import Entry
 from gateway.store.session import Session
-from gateway.store.tables import Approval, Event, Job, Message
+from gateway.store.tables import Approval, Job
 from gateway.usecases import ledger, progress
 from gateway.usecases.gateway import Gateway
 from gateway.usecases.ids import new_id
@@ -52,14 +52,8 @@ def submit(gateway: Gateway, actor: Actor, submission: Submission) -> Submitted:
         job = _new_job(gateway, actor, submission, tools, now)
         if not jobs.add(session, job):
             return _replayed(session, actor, submission)
-        turns.add_submitted(
-            session,
-            [
-                Message(job_id=job.id, round=0, slot=slot, role=role, body=body, created_at=now)
-                for slot, (role, body) in enumerate(submission.messages)
-            ],
-        )
-        events.add_first(session, Event(job_id=job.id, seq=1, name=EventName.JOB_SUBMITTED, at=now))
+        turns.add_submitted(session, job.id, submission.messages, now)
+        events.add_first(session, job.id, EventName.JOB_SUBMITTED, now)
         gateway.engine.enqueue_advance(session, job.id, job.seq)
         return Submitted(job, is_replay=False)
 
@@ -128,7 +122,8 @@ def _replayed(session: Session, actor: Actor, submission: Submission) -> Submitt
 
 def _cancel_open_calls(gateway: Gateway, session: Session, job: Job, by: ledger.By, now: datetime) -> list[Entry]:
     rows = approvals.of_round(session, job.id, job.rounds) if job.rounds else ()
-    claimed = executions.newest(session, [row.id for row in rows])
+    newest = executions.newest(session, [row.id for row in rows])
+    claimed = {row.id for row in rows if row.id in newest and newest[row.id].attempt == row.attempt}
     entries = []
     for approval in rows:
         is_open = approval.status == ApprovalStatus.PENDING or (

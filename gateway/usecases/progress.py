@@ -13,6 +13,7 @@ from gateway.domain.approval import ApprovalStatus
 from gateway.domain.event import EventName
 from gateway.domain.execution import ExecutionStatus
 from gateway.domain.job import AwaitPeople, AwaitTools, Call, CallModel, JobStatus, NextStep, next_step
+from gateway.domain.turn import sendable_name
 from gateway.store import approvals as approval_rows
 from gateway.store import events, executions, jobs, turns
 from gateway.store.session import Session
@@ -61,7 +62,8 @@ def write_result(session: Session, approval: Approval, text: str, now: datetime)
         return
     if turns.has_result(session, approval.job_id, approval.round, approval.position):
         return
-    body = {"role": "tool", "tool_call_id": approval.tool_call_id, "name": approval.action, "content": text}
+    name = sendable_name(approval.action)
+    body = {"role": "tool", "tool_call_id": approval.tool_call_id, "name": name, "content": text}
     turns.add_message(
         session,
         job_id=approval.job_id,

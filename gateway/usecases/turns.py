@@ -9,7 +9,7 @@ from typing import Any
 from gateway.domain.approval import ApprovalStatus
 from gateway.domain.event import EventName
 from gateway.domain.job import CallModel, JobStatus
-from gateway.domain.turn import ModelAnswer, ModelRequest, ModelTrouble, ToolCall
+from gateway.domain.turn import ModelAnswer, ModelRequest, ModelTrouble, ToolCall, sendable_name
 from gateway.store import decisions, events, jobs, turns
 from gateway.store.session import Session
 from gateway.store.tables import Job, Turn
@@ -17,6 +17,7 @@ from gateway.usecases import intake, progress
 from gateway.usecases.gateway import Gateway
 from gateway.usecases.ids import new_tool_call_id
 
+MAX_TOOL_CALL_ID_LENGTH = 200
 CLAIM_MARGIN_S = 15.0  # beyond the model's time-out: for storing the answer
 
 
@@ -151,11 +152,15 @@ def _tool_call_ids(session: Session, job: Job, calls: tuple[ToolCall, ...]) -> l
     taken = turns.used_tool_call_ids(session, job.id) if calls else set()
     ids: list[str] = []
     for call in calls:
-        usable = bool(call.id) and call.id != "null" and call.id not in taken
-        chosen = call.id if usable and call.id else new_tool_call_id()
+        chosen = call.id if call.id and _names_a_call(call.id) and call.id not in taken else new_tool_call_id()
         taken.add(chosen)
         ids.append(chosen)
     return ids
+
+
+def _names_a_call(call_id: str) -> bool:
+    # "null" is what some models send for nothing; what cannot be printed can often not be stored either.
+    return call_id != "null" and call_id.isprintable() and len(call_id) <= MAX_TOOL_CALL_ID_LENGTH
 
 
 def _message(answer: ModelAnswer, ids: list[str]) -> dict[str, Any]:
@@ -199,7 +204,8 @@ def _stop_at_round_limit(
     gateway: Gateway, session: Session, job: Job, answer: ModelAnswer, ids: list[str], now: datetime
 ) -> None:
     for slot, (call, call_id) in enumerate(zip(answer.calls, ids, strict=True), start=1):
-        body = {"role": "tool", "tool_call_id": call_id, "name": call.name, "content": gateway.wording.round_limit}
+        name = sendable_name(call.name)
+        body = {"role": "tool", "tool_call_id": call_id, "name": name, "content": gateway.wording.round_limit}
         turns.add_message(
             session, job_id=job.id, round=job.rounds, slot=slot, role="tool", now=now,
             body=json.dumps(body, ensure_ascii=False),

@@ -1,8 +1,12 @@
 """Reading a request's body as the bytes it is, up to a limit."""
 
+import re
+
 from starlette.requests import Request
 
 from gateway.errors import BodyTooLarge, UnsupportedMediaType
+
+_JSON_MEDIA_TYPE = re.compile(r"application/(?:json|[^/]+\+json)")
 
 
 async def read_body(request: Request, max_bytes: int) -> bytes:
@@ -24,9 +28,7 @@ async def read_json_body(request: Request, max_bytes: int) -> bytes:
     Browsers send no JSON content type across sites without asking first.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json" and not (
-        media_type.startswith("application/") and media_type.endswith("+json")
-    ):
+    if not _JSON_MEDIA_TYPE.fullmatch(media_type):
         raise UnsupportedMediaType
     return await read_body(request, max_bytes)
 

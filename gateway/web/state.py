@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,6 +14,14 @@ from gateway.web.site import Site
 
 #: Answers a refusal with a page: given the request, the refusal and its HTTP status.
 ErrorPage = Callable[[Request, GatewayError, int], Response]
+
+
+@dataclass(frozen=True, slots=True)
+class BodyLimits:
+    """How large the bodies are that routes take; in bytes."""
+
+    job_bytes: int = 16 * 1024 * 1024
+    decision_bytes: int = 512 * 1024
 
 
 class Closing:
@@ -45,6 +54,11 @@ def site_of(request: Request) -> Site:
 def closing_of(request: Request) -> Closing:
     closing: Closing = request.app.state.closing
     return closing
+
+
+def body_limits_of(request: Request) -> BodyLimits:
+    limits: BodyLimits = request.app.state.body_limits
+    return limits
 
 
 def error_page_of(request: Request) -> ErrorPage | None:

@@ -1,0 +1,159 @@
+"""An approval as the API shows it, with its last decision and its newest execution."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from gateway.api.answers import spliced
+from gateway.api.decision_view import DecisionView, view_decision
+from gateway.domain.approval import ApprovalStatus
+from gateway.domain.execution import ExecutionStatus
+from gateway.store import decisions, executions
+from gateway.store.session import Session
+from gateway.store.tables import Approval, Decision, Execution
+from gateway.usecases.progress import is_held
+from gateway.web.site import Site
+
+
+class WarningView(BaseModel):
+    """Something that a reviewer should know before deciding."""
+
+    code: str = Field(examples=["schema_mismatch"])
+    path: str = Field(description="JSON Pointer into the details", examples=["/amount"])
+    message: str
+
+
+class ExecutionView(BaseModel):
+    """The newest attempt to run an approved call."""
+
+    status: ExecutionStatus
+    attempt: int
+    result: str | None
+    error: str | None
+    started_at: datetime
+    finished_at: datetime | None
+
+
+class ApprovalView(BaseModel):
+    """One gated call that waits for, or is past, a decision.
+
+    ``details``, ``modified_details``, ``effective_details`` and ``schema`` are
+    the stored texts, character for character. ``details`` is a string instead
+    when the model sent something that is not a JSON object. While an approval
+    can still be undone (until ``release_at``) it shows as pending.
+    """
+
+    id: str = Field(examples=["apr_01kq8v2m4xw7c0r6t9b3n5h1zd"])
+    status: ApprovalStatus
+    origin: Literal["job", "chat", "cheqpoint", "mcp"]
+    job_id: str | None
+    tool_call_id: str | None
+    action: str
+    title: str = Field(description="Built by the gateway from the tool's template")
+    summary: str | None = Field(description="The asking side's words")
+    justification: str | None = Field(description="The asking side's words")
+    risk_score: float | None
+    risk: Literal["low", "medium", "high", "critical"]
+    details: dict[str, Any] | str | None
+    details_sha256: str
+    modified_details: dict[str, Any] | None
+    effective_details: dict[str, Any] | None = Field(description="What was approved; null unless approved")
+    schema_: dict[str, Any] | None = Field(alias="schema")
+    warnings: list[WarningView]
+    rule: dict[str, Any] | None
+    required_approvals: int
+    approvals_so_far: int
+    assignee: str | None
+    group: str | None
+    created_at: datetime
+    expires_at: datetime | None
+    release_at: datetime | None
+    decided_at: datetime | None
+    auto_decided: bool
+    retryable: bool
+    decision: DecisionView | None
+    execution: ExecutionView | None
+    review_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What is shown with some approvals, read in one go."""
+
+    decisions: Mapping[str, Decision]
+    executions: Mapping[str, Execution]
+    now: datetime
+    site: Site
+
+
+def read_surroundings(session: Session, rows: Sequence[Approval], now: datetime, site: Site) -> Surroundings:
+    """Two statements, however many approvals there are."""
+    decision_ids = [row.decision_id for row in rows if row.decision_id is not None]
+    may_have_run = [row.id for row in rows if row.status == ApprovalStatus.APPROVED]
+    return Surroundings(
+        decisions=decisions.find_many(session, decision_ids) if decision_ids else {},
+        executions=executions.newest(session, may_have_run) if may_have_run else {},
+        now=now,
+        site=site,
+    )
+
+
+def view_approval(row: Approval, around: Surroundings) -> dict[str, Any]:
+    """The approval for ``answers.dump``. Until it is released, nothing of its decision shows."""
+    held = is_held(row, around.now)
+    is_approved = row.status == ApprovalStatus.APPROVED and not held
+    decision = None if held else around.decisions.get(row.decision_id or "")
+    modified = None if held else row.modified_details
+    return {
+        "id": row.id,
+        "status": shown_status(row, around.now),
+        "origin": row.origin,
+        "job_id": row.job_id,
+        "tool_call_id": row.tool_call_id,
+        "action": row.action,
+        "title": row.title,
+        "summary": row.summary,
+        "justification": row.justification,
+        "risk_score": row.risk_score,
+        "risk": row.risk,
+        "details": shown_details(row),
+        "details_sha256": row.details_sha256,
+        "modified_details": spliced(modified),
+        "effective_details": spliced(modified or row.details) if is_approved else None,
+        "schema": spliced(row.schema_text),
+        "warnings": spliced(row.warnings),
+        "rule": None,
+        "required_approvals": 1,
+        "approvals_so_far": int(is_approved),
+        "assignee": None,
+        "group": None,
+        "created_at": row.created_at,
+        "expires_at": row.expires_at,
+        "release_at": row.release_at,
+        "decided_at": None if held else row.decided_at,
+        "auto_decided": row.auto_decided,
+        "retryable": row.retryable,
+        "decision": view_decision(decision) if decision else None,
+        "execution": _view_execution(around.executions.get(row.id)),
+        "review_url": around.site.review_url(row.id),
+    }
+
+
+def shown_status(row: Approval, now: datetime) -> str:
+    """What every face says: pending until the approval is released."""
+    return ApprovalStatus.PENDING if is_held(row, now) else row.status
+
+
+def shown_details(row: Approval) -> Any:
+    """The arguments as they came: the exact JSON, or a string of what is not a JSON object."""
+    return spliced(row.details) if row.details is not None else row.raw_details
+
+
+def _view_execution(row: Execution | None) -> dict[str, Any] | None:
+    if row is None:
+        return None
+    names = ("status", "attempt", "result", "error", "started_at", "finished_at")
+    return {name: getattr(row, name) for name in names}

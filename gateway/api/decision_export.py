@@ -1,0 +1,73 @@
+"""Decisions as CSV or as one JSON document per line, streamed from the oldest on."""
+
+import csv
+import io
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+
+from gateway.api.answers import dump
+from gateway.api.decision_view import COLUMNS, view_decision
+from gateway.store import decisions
+from gateway.store.decisions import Filter
+from gateway.store.tables import Decision
+from gateway.usecases.gateway import Gateway
+
+Rows = Sequence[Decision]
+
+#: With these a cell would be a formula in a spreadsheet. Source: https://owasp.org/www-community/attacks/CSV_Injection
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+async def stream(
+    gateway: Gateway, wanted: Filter, header: bytes, encode: Callable[[Rows], bytes]
+) -> AsyncIterator[bytes]:
+    """The whole export. No connection is held while the reader is slow: each batch is read by itself.
+
+    The table only grows, so nothing is missed or shown twice.
+    """
+    yield header
+    after = 0
+    while rows := await run_in_threadpool(_batch, gateway, wanted, after):
+        yield await run_in_threadpool(encode, rows)
+        after = rows[-1].seq
+
+
+def csv_header() -> bytes:
+    return _csv([COLUMNS])
+
+
+def csv_lines(rows: Rows) -> bytes:
+    """One line each, in the order of ``COLUMNS``; no cell begins like a formula."""
+    return _csv([[_cell(getattr(row, column)) for column in COLUMNS] for row in rows])
+
+
+def json_lines(rows: Rows) -> bytes:
+    return b"".join(dump(view_decision(row)) + b"\n" for row in rows)
+
+
+def _batch(gateway: Gateway, wanted: Filter, after: int) -> Rows:
+    with gateway.database.read() as session:
+        return next(decisions.batches(session, wanted, after=after), ())
+
+
+def _csv(lines: Sequence[Sequence[str]]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(lines)
+    return text.getvalue().encode()
+
+
+def _cell(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case datetime():
+            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        case str() if value.startswith(_FORMULA_STARTS):
+            return f"'{value}"
+        case _:
+            return str(value)

@@ -1,0 +1,22 @@
+"""Ids in addresses: what does not look like one of ours is not looked up."""
+
+import re
+from typing import Annotated
+
+from fastapi import Path
+from pydantic import AfterValidator
+
+from gateway.errors import NotFound
+
+_FORM = re.compile(r"[a-z]{3,4}_[0-9a-z]{26}")
+
+
+def _check(value: str) -> str:
+    if not _FORM.fullmatch(value):
+        raise NotFound
+    return value
+
+
+#: Who asks is found out first: without a credential the answer is 401, whatever the id.
+JobId = Annotated[str, AfterValidator(_check), Path(examples=["job_01kq8v2m4xw7c0r6t9b3n5h1zd"])]
+ApprovalId = Annotated[str, AfterValidator(_check), Path(examples=["apr_01kq8v2m4xw7c0r6t9b3n5h1zd"])]
