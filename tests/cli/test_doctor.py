@@ -1,0 +1,66 @@
+"""``countersign doctor``"""
+
+from gateway.demo.script import demo_script
+from gateway.demo.scripted_model import running
+from tests.cli.commands import Commands
+
+
+def findings(output: str) -> dict[str, tuple[str, str]]:
+    """check -> (state, reason)"""
+    lines = (line.split("  ", 2) for line in output.splitlines())
+    return {check.strip(): (state, reason.strip()) for state, check, reason in lines}
+
+
+def test_installation_in_order_passes(any_cli: Commands):
+    with running(demo_script(), validate=False, api_key="right-key") as model:
+        any_cli.environment["COUNTERSIGN_MISTRAL_SERVER_URL"] = model.url
+        output = any_cli.done("doctor", MISTRAL_API_KEY="right-key", COUNTERSIGN_PUBLIC_URL="https://gate.example.com")
+
+    found = findings(output)
+    assert list(found) == ["python", "settings", "database", "schema", "engine", "tools", "model", "public URL"]
+    assert {state for state, _ in found.values()} == {"pass"}
+    assert "right-key" not in output
+
+
+def test_every_trouble_is_named(quick_empty: Commands):
+    (quick_empty.folder / "tools.toml").write_text("[[tool]]\nname = 'x'\n")
+    with running(demo_script(), validate=False, api_key="right-key") as model:
+        result = quick_empty.run(
+            "doctor",
+            COUNTERSIGN_DATABASE_URL="postgresql://user:s3cret@127.0.0.1:1/name",
+            COUNTERSIGN_MISTRAL_SERVER_URL=model.url,
+            COUNTERSIGN_PUBLIC_URL="http://gate.example.com",
+            MISTRAL_API_KEY="wrong-key",
+        )
+
+    found = findings(result.stdout)
+    assert result.returncode == 1
+    assert {check for check, (state, _) in found.items() if state == "fail"} == {
+        "database", "tools", "model", "public URL",
+    }  # fmt: skip
+    assert "Connection refused" in found["database"][1]
+    assert found["schema"] == ("skip", "needs the database")
+    assert "tools.toml" in found["tools"][1]
+    assert "Mistral answered 401" in found["model"][1]
+    assert "COUNTERSIGN_ALLOW_HTTP=true" in found["public URL"][1]
+    assert "s3cret" not in result.stdout + result.stderr
+    assert "wrong-key" not in result.stdout + result.stderr
+
+
+def test_fresh_folder_says_what_to_do(quick_empty: Commands):
+    result = quick_empty.run("doctor")
+
+    found = findings(result.stdout)
+    assert result.returncode == 1
+    assert found["database"] == ("fail", "var/countersign.db does not exist: run `countersign migrate`.")
+    assert found["model"] == ("fail", "MISTRAL_API_KEY is not set.")
+
+
+def test_wrong_setting_is_a_finding(quick_empty: Commands):
+    result = quick_empty.run("doctor", COUNTERSIGN_LEASE_S="never")
+
+    found = findings(result.stdout)
+    assert result.returncode == 1
+    assert found["settings"][0] == "fail"
+    assert "COUNTERSIGN_LEASE_S" in found["settings"][1]
+    assert found["the rest"] == ("skip", "needs the settings")

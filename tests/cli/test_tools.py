@@ -1,0 +1,49 @@
+"""``countersign tools check``"""
+
+from tests.cli.commands import Commands
+
+TOOL = """
+[[tool]]
+name = "refund"
+kind = "http"
+url = "http://127.0.0.1:9/refund"
+description = "Pays back."
+risk = "{risk}"
+parameters = {{ type = "object", properties = {{}} }}
+"""
+PYTHON_TOOLS = """
+from gateway.tools.registry import ToolRegistry
+registry = ToolRegistry()
+
+@registry.tool(parameters={"type": "object", "properties": {}}, approval="auto")
+def stock() -> str:
+    "Says what is in stock."
+    return "all"
+"""
+
+
+def test_every_tool_is_listed(empty: Commands):
+    (empty.folder / "tools.toml").write_text(TOOL.format(risk="high"))
+    (empty.folder / "mytools.py").write_text(PYTHON_TOOLS)
+
+    lines = empty.done("tools", "check", COUNTERSIGN_TOOLS="mytools:registry").splitlines()
+
+    assert "refund: http, high risk, asks" in lines
+    assert "stock: python, medium risk, runs without asking" in lines
+    assert any(line.startswith("calculator: ") for line in lines)
+
+
+def test_wrong_field_is_named(quick_empty: Commands):
+    (quick_empty.folder / "tools.toml").write_text(TOOL.format(risk="scary"))
+
+    code, said = quick_empty.refused("tools", "check")
+
+    assert code == 2
+    assert said.startswith("tools.toml: Tool 'refund', field 'risk': ")
+
+
+def test_missing_module_is_named(quick_empty: Commands):
+    code, said = quick_empty.refused("tools", "check", COUNTERSIGN_TOOLS="nowhere:registry")
+
+    assert code == 2
+    assert said.startswith("nowhere:registry: the module cannot be imported")
