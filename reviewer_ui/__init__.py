@@ -1,1 +1,1 @@
-"""The pages that reviewers use: server-rendered, working without JavaScript."""
+"""The reviewers' pages: server-rendered, usable without JavaScript."""

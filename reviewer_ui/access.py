@@ -1,0 +1,123 @@
+"""Who is looking: signing in and out, and what a route asks of the person before it does anything."""
+
+import threading
+from typing import Annotated
+from urllib.parse import quote, urlsplit
+
+from fastapi import APIRouter, Depends
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.domain.permission import PersonActor, may_decide
+from gateway.errors import BadSignIn, NotAllowed, TooManySignIns, Unauthenticated
+from gateway.usecases import accounts
+from gateway.web.signed_in import signed_in_person
+from gateway.web.state import gateway_of, site_of
+from reviewer_ui.posting import PostedForm
+from reviewer_ui.rendering import page, refuse, see_other
+
+#: Tries per minute. An address may stand for an office, an account for one person.
+TRIES_PER_ACCOUNT = RateLimitItemPerMinute(10)
+TRIES_PER_ADDRESS = RateLimitItemPerMinute(60)
+
+router = APIRouter(include_in_schema=False)
+
+
+async def person_if_any(request: Request) -> PersonActor | None:
+    """The person who is signed in; None for nobody."""
+    person = await signed_in_person(request)
+    request.state.person = person
+    return person
+
+
+async def signed_in(request: Request) -> PersonActor:
+    """The person who is signed in. Raises: Unauthenticated."""
+    person = await person_if_any(request)
+    if person is None:
+        raise Unauthenticated("Sign in to see this page.")
+    return person
+
+
+async def deciding(request: Request) -> PersonActor:
+    """A person who may change something. Raises: Unauthenticated; NotAllowed for an auditor."""
+    person = await signed_in(request)
+    if not may_decide(person.role):
+        raise NotAllowed("An auditor reads everything and changes nothing. Only a reviewer or an admin may do this.")
+    return person
+
+
+AnyPerson = Annotated[PersonActor | None, Depends(person_if_any)]
+Person = Annotated[PersonActor, Depends(signed_in)]
+Decider = Annotated[PersonActor, Depends(deciding)]
+
+
+class SignInTries:
+    """How often signing in was tried of late, in this process."""
+
+    def __init__(self) -> None:
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._lock = threading.Lock()
+
+    def count(self, account: str, address: str) -> None:
+        """Counts one try. Raises: TooManySignIns."""
+        with self._lock:
+            is_free = self._limiter.hit(TRIES_PER_ADDRESS, "address", address) and self._limiter.hit(
+                TRIES_PER_ACCOUNT, "account", account
+            )
+        if not is_free:
+            raise TooManySignIns
+
+
+def sign_in_page(request: Request, *, wanted: str, email: str = "", error: str | None = None) -> Response:
+    """The form to sign in with; ``wanted`` is the page that follows."""
+    refusal = site_of(request).refusal_of_sign_in(request)
+    return page(request, "sign_in.html", wanted=own_path(wanted), email=email, error=error, refusal=refusal)
+
+
+@router.post("/sign-in")
+def sign_in(request: Request, form: PostedForm) -> Response:
+    """The browser is signed in and goes on to the page that was wanted. Raises: BadSignIn; TooManySignIns."""
+    email, wanted, site = form.get("email", ""), form.get("next", "/"), site_of(request)
+    if site.refusal_of_sign_in(request) is not None:
+        return sign_in_page(request, wanted=wanted, email=email)
+    tries: SignInTries = request.app.state.sign_in_tries
+    try:
+        tries.count(email.strip().lower()[:254], request.client.host if request.client else "")
+        secret = accounts.sign_in(gateway_of(request), email=email, password=form.get("password", ""))
+    except (BadSignIn, TooManySignIns) as error:
+        refuse(request, error, sign_in_page(request, wanted=wanted, email=email, error=error.message))
+    response = see_other(own_path(wanted))
+    response.set_cookie(site.cookie_name, secret, **site.cookie_parameters())
+    return response
+
+
+@router.post("/sign-out")
+def sign_out(request: Request, _form: PostedForm) -> Response:
+    """The browser is signed out, here and in the database."""
+    site = site_of(request)
+    if secret := request.cookies.get(site.cookie_name):
+        accounts.sign_out(gateway_of(request), secret)
+    response = see_other("/")
+    attributes = {name: value for name, value in site.cookie_parameters().items() if name != "max_age"}
+    response.delete_cookie(site.cookie_name, **attributes)
+    return response
+
+
+def sign_in_address(request: Request) -> str:
+    """Where a person who is not signed in goes, so that they come back to what they wanted."""
+    wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    if request.method not in {"GET", "HEAD"}:
+        # A form's address cannot be opened: the page it was on can.
+        referer = urlsplit(request.headers.get("referer", ""))
+        wanted = referer.path if referer.netloc == request.headers.get("host") else "/"
+    return f"/?next={quote(own_path(wanted), safe='')}"
+
+
+def own_path(wanted: str) -> str:
+    """The path if it leads to a page of ours, else the inbox: a link must not send people elsewhere."""
+    is_path = wanted.startswith("/") and not wanted.startswith(("//", "/\\"))
+    is_plain = wanted.isascii() and wanted.isprintable() and "\\" not in wanted
+    return wanted if is_path and is_plain and not wanted.startswith(("/api/", "/v1/", "/sign-")) else "/"

@@ -1,0 +1,67 @@
+"""What the review page's forms do: decide, undo, settle a doubt."""
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.errors import GatewayError, NotFound
+from gateway.store import approvals as approval_rows
+from gateway.usecases import approvals, executions
+from gateway.usecases.gateway import Gateway
+from gateway.web.state import gateway_of
+from reviewer_ui import forms
+from reviewer_ui.access import Decider
+from reviewer_ui.posting import PostedForm
+from reviewer_ui.rendering import refuse, see_other
+from reviewer_ui.review import review_page
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.post("/approvals/{approval_id}/decision")
+def decide(request: Request, person: Decider, form: PostedForm, approval_id: str) -> Response:
+    """The call is decided, and the person is back at the inbox. Raises: as ``usecases.approvals.decide``."""
+    gateway = gateway_of(request)
+    details = _details(gateway, approval_id)
+    try:
+        approvals.decide(gateway, person, approval_id, forms.ruling_of(form, details))
+    except GatewayError as error:
+        refuse(request, error, review_page(request, person, approval_id, typed=forms.typed_of(form), error=error))
+    return see_other(f"/?decided={approval_id}")
+
+
+@router.post("/approvals/{approval_id}/undo")
+def undo(request: Request, person: Decider, _form: PostedForm, approval_id: str) -> Response:
+    """The call waits again. Raises: NotFound; NotUndoable."""
+    try:
+        approvals.undo(gateway_of(request), person, approval_id, channel=forms.CHANNEL)
+    except GatewayError as error:
+        refuse(request, error, review_page(request, person, approval_id, error=error))
+    return see_other(f"/approvals/{approval_id}")
+
+
+@router.post("/approvals/{approval_id}/resolution")
+def resolve(request: Request, person: Decider, form: PostedForm, approval_id: str) -> Response:
+    """The doubt is settled, or the next attempt is queued. Raises: NotFound; NotInDoubt; InvalidRequest."""
+    try:
+        settled = forms.settlement_of(form)
+        executions.resolve(
+            gateway_of(request),
+            person,
+            approval_id,
+            settled.resolution,
+            result=settled.result,
+            note=settled.note,
+            channel=forms.CHANNEL,
+        )
+    except GatewayError as error:
+        refuse(request, error, review_page(request, person, approval_id, typed=forms.typed_of(form), error=error))
+    return see_other(f"/approvals/{approval_id}")
+
+
+def _details(gateway: Gateway, approval_id: str) -> str | None:
+    with gateway.database.read() as session:
+        approval = approval_rows.find(session, approval_id)
+    if approval is None:
+        raise NotFound("There is no call under this address.")
+    return approval.details

@@ -1,0 +1,117 @@
+"""From a posted form to what a reviewer says, and back to what they typed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway.domain.approval import Approve, Choice, Reject, Respond, Verdict
+from gateway.domain.execution import Resolution
+from gateway.errors import GatewayError, InvalidDetails, InvalidJson, InvalidRequest, NoteRequired, TooLarge
+from gateway.usecases.approvals import Ruling
+from gateway.web.limits import MAX_NOTE_CHARS, MAX_RESPONSE_CHARS, MAX_RESULT_CHARS
+from reviewer_ui.marking import escape_hidden
+
+CHANNEL = "page"  #: decisions made here can be undone until they are released
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Typed:
+    """What somebody typed, to be shown again if it was refused."""
+
+    details_sha256: str = ""
+    note: str = ""
+    response: str = ""
+    modified_details: str | None = None  #: the arguments' text area; None when the form had none
+    result: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What a person found out about a call in doubt."""
+
+    resolution: Resolution
+    result: str | None
+    note: str
+
+
+def typed_of(form: Mapping[str, str]) -> Typed:
+    return Typed(
+        details_sha256=form.get("details_sha256", ""),
+        note=form.get("note", ""),
+        response=form.get("response", ""),
+        modified_details=form.get("modified_details"),
+        result=form.get("result", ""),
+    )
+
+
+def ruling_of(form: Mapping[str, str], details: str | None) -> Ruling:
+    """What the form says about a call with these arguments. Raises: InvalidRequest naming the field."""
+    typed = typed_of(form)
+    return Ruling(
+        choice=_choice(form.get("verdict"), typed, details),
+        details_sha256=typed.details_sha256,
+        note=_text(typed.note, "note", MAX_NOTE_CHARS),
+        channel=CHANNEL,
+    )
+
+
+def settlement_of(form: Mapping[str, str]) -> Settlement:
+    """What the form says about a call in doubt. Raises: InvalidRequest naming the field."""
+    try:
+        resolution = Resolution(form.get("outcome", ""))
+    except ValueError:
+        raise InvalidRequest("Press one of the buttons that say what happened.") from None
+    result = _text(form.get("result", ""), "result", MAX_RESULT_CHARS)
+    if result is not None and resolution is not Resolution.RAN:
+        raise InvalidRequest("A result belongs to a call that ran: press “It ran”, or empty the field.", field="result")
+    note = _text(form.get("note", ""), "note", MAX_NOTE_CHARS)
+    if note is None:
+        raise InvalidRequest("Write a note that says how you know what happened.", field="note")
+    return Settlement(resolution, result, note)
+
+
+def text_to_edit(details: str | None) -> str:
+    """The arguments as the text area holds them: the exact text, but for characters that nobody would see."""
+    return escape_hidden(details) if details is not None else ""
+
+
+def is_edited(posted: str | None, details: str | None) -> bool:
+    """True when the text area came back with something else than it was given."""
+    return posted is not None and posted != text_to_edit(details)
+
+
+def place_of(error: GatewayError | None) -> str | None:
+    """The field that the refusal is about; None for the whole."""
+    match error:
+        case InvalidDetails() | InvalidJson() | TooLarge():
+            return "modified_details"
+        case NoteRequired():
+            return "note"
+        case None:
+            return None
+        case _:
+            return str(error.facts["field"]) if "field" in error.facts else None
+
+
+def _choice(verdict: str | None, typed: Typed, details: str | None) -> Choice:
+    match verdict:
+        case Verdict.APPROVE:
+            # Only what was edited is an edit: an untouched text area must not replace the bytes that were asked.
+            return Approve(typed.modified_details if is_edited(typed.modified_details, details) else None)
+        case Verdict.REJECT:
+            return Reject()
+        case Verdict.RESPOND:
+            response = _text(typed.response, "response", MAX_RESPONSE_CHARS)
+            if response is None:
+                raise InvalidRequest("Write the answer that the model is to get.", field="response")
+            return Respond(response)
+        case _:
+            raise InvalidRequest("Press one of the deciding buttons.")
+
+
+def _text(typed: str, field: str, max_chars: int) -> str | None:
+    """The text, None for a blank one. Raises: InvalidRequest when it is too long or cannot be kept."""
+    if len(typed) > max_chars:
+        raise InvalidRequest(f"This is {len(typed)} characters long; {max_chars} are possible.", field=field)
+    if "\0" in typed:
+        raise InvalidRequest("The character U+0000 cannot be kept.", field=field)
+    return typed if typed.strip() else None

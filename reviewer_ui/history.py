@@ -1,0 +1,165 @@
+"""The log of decisions: looking things up, taking them along, and checking that nothing was changed."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.domain.approval import Verdict
+from gateway.domain.json_text import Limits
+from gateway.errors import InvalidRequest
+from gateway.store import accounts, approvals, decisions, executions
+from gateway.store.decisions import Filter
+from gateway.store.tables import Approval, Decision, Execution
+from gateway.usecases import audit
+from gateway.web.state import gateway_of
+from reviewer_ui import states
+from reviewer_ui.access import Person
+from reviewer_ui.arguments import Edit, edits_of
+from reviewer_ui.posting import PostedForm
+from reviewer_ui.rendering import page
+
+ROWS = 50
+
+router = APIRouter(include_in_schema=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the filter's form holds, as text; "" does not narrow. ``to`` is the last day that counts."""
+
+    q: str = ""
+    verdict: str = ""
+    tool: str = ""
+    reviewer: str = ""
+    since: str = ""
+    to: str = ""
+
+    def as_filter(self) -> Filter:
+        """Raises: InvalidRequest for a day that is none."""
+        until = _day(self.to)
+        return Filter(
+            since=_day(self.since),
+            until=until + timedelta(days=1) if until else None,
+            action=self.tool,
+            reviewer=self.reviewer,
+            verdict=self.verdict,
+            q=self.q.replace("\0", ""),
+        )
+
+    def export_address(self) -> str:
+        """Where the API gives all that this filter finds as CSV."""
+        wanted = self.as_filter()
+        times = {"from": wanted.since, "to": wanted.until}
+        fields = {"action": self.tool, "reviewer": self.reviewer, "verdict": self.verdict, "q": wanted.q or ""}
+        fields |= {name: moment.isoformat() for name, moment in times.items() if moment}
+        return f"/api/v1/decisions?{urlencode({'format': 'csv'} | {name: one for name, one in fields.items() if one})}"
+
+    def as_query(self, **more: str) -> str:
+        """The address' query for this filter; empty fields are left out."""
+        fields = {("from" if name == "since" else name): value for name, value in asdict(self).items()}
+        return urlencode({name: value for name, value in {**fields, **more}.items() if value})
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One decision in the list."""
+
+    decision: Decision
+    state: states.State
+    approval: Approval | None
+    outcome: states.State | None
+    edits: list[Edit]
+
+
+def wanted_of(
+    q: str = "",
+    verdict: str = "",
+    tool: str = "",
+    reviewer: str = "",
+    since: Annotated[str, Query(alias="from")] = "",
+    to: str = "",
+) -> Wanted:
+    """The filter that the address holds."""
+    return Wanted(q=q, verdict=verdict, tool=tool, reviewer=reviewer, since=since, to=to)
+
+
+FilterQuery = Annotated[Wanted, Depends(wanted_of)]
+
+
+@router.get("/history")
+def show(request: Request, _person: Person, wanted: FilterQuery, cursor: str | None = None) -> Response:
+    """Decisions, newest first. Raises: InvalidRequest."""
+    return _history_page(request, wanted, cursor)
+
+
+@router.post("/history/verification")
+def verify(request: Request, _person: Person, _form: PostedForm) -> Response:
+    """The whole log was read and compared; the page says what was found. It changes nothing."""
+    return _history_page(request, Wanted(), None, verification=audit.verify(gateway_of(request)))
+
+
+@router.get("/history/verification")
+def show_again(request: Request, _person: Person) -> Response:
+    """The form's address, opened as a page."""
+    return _history_page(request, Wanted(), None)
+
+
+def _history_page(
+    request: Request, wanted: Wanted, cursor: str | None, *, verification: audit.Verification | None = None
+) -> Response:
+    gateway = gateway_of(request)
+    with gateway.database.read() as session:
+        found = decisions.page(session, wanted.as_filter(), cursor=cursor or None, limit=ROWS)
+        ids = {decision.approval_id for decision in found.items}
+        of_id = {approval.id: approval for approval in approvals.find_many(session, ids)}
+        attempts = executions.newest(session, ids)
+        people = accounts.people(session)
+        head = decisions.head(session)
+    return page(
+        request,
+        "history.html",
+        rows=[
+            _row(decision, of_id.get(decision.approval_id), attempts.get(decision.approval_id), gateway.policy.limits)
+            for decision in found.items
+        ],
+        wanted=wanted,
+        query=wanted.as_query(),
+        export=wanted.export_address(),
+        older=wanted.as_query(cursor=found.next_cursor) if found.next_cursor else None,
+        cursor=cursor,
+        verdicts=list(Verdict),
+        tools=_with(gateway.tools.names(), wanted.tool),
+        people=people,
+        head=head,
+        verification=verification,
+    )
+
+
+def _row(decision: Decision, approval: Approval | None, execution: Execution | None, limits: Limits) -> Row:
+    return Row(
+        decision=decision,
+        state=states.decision_state(decision),
+        approval=approval,
+        outcome=states.execution_state(execution) if execution else None,
+        edits=edits_of(approval.details if approval else None, decision.modified_details, limits),
+    )
+
+
+def _with(names: Sequence[str], chosen: str) -> list[str]:
+    """The names to choose from; a tool that is gone stays choosable while it is chosen."""
+    return sorted({*names, chosen} - {""})
+
+
+def _day(text: str) -> datetime | None:
+    if not text:
+        return None
+    try:
+        return datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC)
+    except ValueError:
+        raise InvalidRequest(f"{text!r} is not a day: write it as 2026-11-21.") from None

@@ -1,0 +1,42 @@
+"""Times and spans in words."""
+
+from datetime import UTC, datetime, timedelta
+
+_MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
+
+
+def short_time(moment: datetime) -> str:
+    """``21 Nov, 09:14``: for lists, beside a full time in the element's title."""
+    return f"{moment.astimezone(UTC):%-d %b, %H:%M}"
+
+
+def full_time(moment: datetime) -> str:
+    """``21 Nov 2026, 09:14:05 UTC``"""
+    return f"{moment.astimezone(UTC):%-d %b %Y, %H:%M:%S} UTC"
+
+
+def span(seconds: float) -> str:
+    """A length of time in its two largest units that matter: ``41 s``, ``3 min``, ``2 h 10 min``, ``5 d 3 h``."""
+    whole = max(0, round(seconds))
+    if whole < _MINUTE_S:
+        return f"{whole} s"
+    if whole < _HOUR_S:
+        return f"{whole // _MINUTE_S} min"
+    if whole < _DAY_S:
+        return _two(whole, _HOUR_S, "h", _MINUTE_S, "min")
+    return _two(whole, _DAY_S, "d", _HOUR_S, "h")
+
+
+def ago(moment: datetime, now: datetime) -> str:
+    """``3 min ago``"""
+    return f"{span((now - moment) / timedelta(seconds=1))} ago"
+
+
+def until(moment: datetime, now: datetime) -> str:
+    """How long it is until then: ``11 min``; ``0 s`` when it has passed."""
+    return span((moment - now) / timedelta(seconds=1))
+
+
+def _two(whole: int, large_s: int, large: str, small_s: int, small: str) -> str:
+    count, rest = divmod(whole, large_s)
+    return f"{count} {large} {rest // small_s} {small}" if rest >= small_s else f"{count} {large}"

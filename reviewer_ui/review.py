@@ -1,0 +1,167 @@
+"""The review page: one call, whole, with what a person should know before deciding."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.domain.approval import ApprovalStatus
+from gateway.domain.arguments import sha256_hex
+from gateway.domain.execution import ExecutionStatus
+from gateway.domain.permission import PersonActor, is_own_request, may_decide
+from gateway.errors import GatewayError, NotFound, StaleDetails, ToolChanged
+from gateway.store import approvals, decisions, executions, jobs
+from gateway.store.tables import Approval, Decision, Execution, Job
+from gateway.usecases.gateway import Gateway
+from gateway.usecases.progress import is_held
+from gateway.web.state import gateway_of
+from reviewer_ui import states
+from reviewer_ui.access import Person
+from reviewer_ui.arguments import Argument, Edit, arguments_of, edits_of
+from reviewer_ui.difference import Line, difference
+from reviewer_ui.forms import Typed, is_edited, place_of, text_to_edit
+from reviewer_ui.marking import hidden_characters
+from reviewer_ui.rendering import page, see_other
+
+router = APIRouter(include_in_schema=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """All that the page shows of one approval, read in one snapshot."""
+
+    approval: Approval
+    job: Job | None
+    now: datetime
+    state: states.State
+    is_held: bool
+    why_held: str
+    why_not: str | None  #: the reason why this person cannot decide it now; None when they can
+    warnings: list[dict[str, str]]
+    hidden: list[tuple[str, int]]  #: characters that the arguments or the title hide, and how often
+    arguments: list[Argument]
+    edits: list[Edit]
+    execution: Execution | None
+    execution_state: states.State | None
+    is_in_doubt: bool
+    decided: Sequence[tuple[Decision, states.State]]  #: every decision about it, the first one first
+
+
+@router.get("/approvals/{approval_id}")
+def show(request: Request, person: Person, approval_id: str) -> Response:
+    """The review page. Raises: NotFound."""
+    return review_page(request, person, approval_id)
+
+
+@router.get("/approvals/{approval_id}/decision")
+@router.get("/approvals/{approval_id}/resolution")
+@router.get("/approvals/{approval_id}/undo")
+def show_again(_person: Person, approval_id: str) -> Response:
+    """A form's address, opened as a page: its answer was shown there."""
+    return see_other(f"/approvals/{approval_id}")
+
+
+def review_page(
+    request: Request,
+    person: PersonActor,
+    approval_id: str,
+    *,
+    typed: Typed | None = None,
+    error: GatewayError | None = None,
+) -> Response:
+    """The page, with what somebody typed kept and what was refused said beside it. Raises: NotFound."""
+    gateway = gateway_of(request)
+    review = read_review(gateway, person, approval_id)
+    details = review.approval.details
+    typed = typed or Typed()
+    return page(
+        request,
+        "review.html",
+        review=review,
+        approval=review.approval,
+        typed=typed,
+        edit_text=text_to_edit(details) if typed.modified_details is None else typed.modified_details,
+        is_edited=is_edited(typed.modified_details, details),
+        error=error,
+        error_place=place_of(error),
+        tool_difference=_tool_difference(error),
+        seen_edits=_changed_since(error, review.approval, typed, gateway),
+        now=review.now,
+    )
+
+
+def read_review(gateway: Gateway, person: PersonActor, approval_id: str) -> Review:
+    """What is known of this approval. Raises: NotFound."""
+    limits = gateway.policy.limits
+    with gateway.database.read() as session:
+        now = gateway.database.now(session)
+        approval = approvals.find(session, approval_id)
+        if approval is None:
+            raise NotFound("There is no call under this address.")
+        job = jobs.find(session, approval.job_id) if approval.job_id else None
+        execution = executions.newest(session, [approval.id]).get(approval.id)
+        decided = decisions.of_approval(session, approval.id)
+    asked = arguments_of(approval.details, limits)
+    texts = [text for argument in asked for text in (argument.name, argument.text)]
+    return Review(
+        approval=approval,
+        job=job,
+        now=now,
+        state=states.approval_state(approval, now),
+        is_held=is_held(approval, now),
+        why_held=_why_held(approval, job),
+        why_not=_why_not(gateway, person, approval, now),
+        warnings=json.loads(approval.warnings),
+        hidden=hidden_characters(approval.title, approval.raw_details or "", *texts),
+        arguments=asked,
+        edits=edits_of(approval.details, approval.modified_details, limits),
+        execution=execution,
+        execution_state=states.execution_state(execution) if execution else None,
+        is_in_doubt=execution is not None and execution.status == ExecutionStatus.UNKNOWN,
+        decided=[(decision, states.decision_state(decision)) for decision in decided],
+    )
+
+
+def _why_held(approval: Approval, job: Job | None) -> str:
+    if approval.auto_decided and approval.status == ApprovalStatus.REJECTED:
+        return "It was rejected at once, by no person: it could not be taken as a call, or its job may not ask."
+    if approval.auto_decided:
+        return "Nobody was asked: this tool's setting lets its calls run without a person."
+    if job is not None and job.permission == "ask":
+        return "The app asked that every call of this job waits for a person."
+    return "This tool's setting is that every call waits for a person."
+
+
+def _why_not(gateway: Gateway, person: PersonActor, approval: Approval, now: datetime) -> str | None:
+    if approval.status != ApprovalStatus.PENDING:
+        return "It has been decided."
+    if states.is_past_deciding(approval, now):
+        return "The time for deciding has passed."
+    if not may_decide(person.role):
+        return "You are signed in as an auditor: you read everything and decide nothing."
+    if is_own_request(person.email, approval.requested_for) and not gateway.policy.allow_own_requests:
+        return "This was asked for you, or by you: somebody else decides it."
+    return None
+
+
+def _tool_difference(error: GatewayError | None) -> list[Line]:
+    if not isinstance(error, ToolChanged):
+        return []
+    return difference(_definition(error.facts.get("before")), _definition(error.facts.get("after")))
+
+
+def _definition(definition: Any) -> str:
+    return json.dumps(definition, ensure_ascii=False, indent=2) if definition else "(not registered)"
+
+
+def _changed_since(error: GatewayError | None, approval: Approval, typed: Typed, gateway: Gateway) -> list[Edit]:
+    """What changed since the page was opened, where that can be known: the text that was seen came with the form."""
+    seen = typed.modified_details
+    if not isinstance(error, StaleDetails) or seen is None or sha256_hex(seen) != typed.details_sha256:
+        return []
+    return edits_of(seen, approval.details, gateway.policy.limits)
