@@ -16,7 +16,7 @@ from gateway.tools.registry import ToolRegistry
 from gateway.usecases.gateway import Gateway, Policy
 
 # With the other parts below 25 s in all: whoever ends processes usually waits 30 s.
-STOP_TIMEOUT_S = 18.0
+STOP_TIMEOUT_S = 16.0
 
 
 def open_gateway(settings: Settings, tools: ToolRegistry | None = None) -> Gateway:

@@ -20,7 +20,7 @@ def only_process(database: Database) -> Iterator[None]:
         yield
         return
     # Never removed: two processes could then hold a lock each, on an old and a new file.
-    descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = os.open(f"{os.path.realpath(path)}.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         _take(descriptor, path)
         yield

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import logging
 import socket
 from collections.abc import Callable
 from contextlib import closing
@@ -21,6 +22,8 @@ BACKLOG = 2048
 # Streams and held requests end by themselves when the process closes; this is for those that do not.
 GRACE_S = 3
 
+_EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 (recognised, not bound)
+
 
 class Application(Protocol):
     """What serving needs of the web framework's application."""
@@ -29,9 +32,6 @@ class Application(Protocol):
     router: Any
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None: ...
-
-
-_EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 (recognised, not bound)
 
 
 def run_serve(host: str, port: int, *, with_worker: bool) -> None:
@@ -85,6 +85,7 @@ def serve_app(app: Application, listener: socket.socket, *, on_ready: Callable[[
         lifespan="off",  # entered below, where an error of the start reaches the caller
         ws="none",
         log_config=None,
+        access_log=logging.getLogger("uvicorn.access").isEnabledFor(logging.INFO),
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
     )

@@ -1,6 +1,10 @@
 """``countersign audit verify``"""
 
+import os
+import pty
 import sqlite3
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -65,3 +69,18 @@ def test_first_bad_row_is_named(quick: Commands, log: Path, statement: str, said
     assert result.returncode == 1
     assert result.stdout.startswith(said)
     assert result.stderr == ""
+
+
+def test_progress_on_a_terminal_leaves_standard_output_alone(cli: Commands, log: Path):
+    keyboard, terminal = pty.openpty()
+    result = subprocess.run(
+        [sys.executable, "-m", "gateway", "audit", "verify"], cwd=cli.folder, env=cli.full_environment(),
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=terminal, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    os.close(terminal)
+    shown = os.read(keyboard, 10_000).decode()
+    os.close(keyboard)
+
+    assert result.returncode == 0, shown
+    assert result.stdout.startswith("Intact: 3 decisions, head ")
+    assert "Checking" in shown
