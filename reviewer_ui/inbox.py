@@ -17,10 +17,10 @@ from gateway.store.tables import Approval
 from gateway.usecases.progress import is_held
 from gateway.web.state import gateway_of
 from reviewer_ui import states
-from reviewer_ui.access import AnyPerson, sign_in_page
+from reviewer_ui.access import AnyPerson, own_path, sign_in_page
 from reviewer_ui.arguments import arguments_of
 from reviewer_ui.marking import hidden_characters
-from reviewer_ui.rendering import page
+from reviewer_ui.rendering import page, see_other
 
 ROWS = 50
 COUNTED = 1000  # a badge needs no exact number beyond it
@@ -35,7 +35,6 @@ class Row:
     approval: Approval
     state: states.State
     is_held: bool
-    is_past: bool
     findings: int  #: what the review page warns of
 
 
@@ -50,6 +49,8 @@ def show(
     """What waits; or, for nobody in particular, the form to sign in. ``decided`` is the call just decided."""
     if person is None:
         return sign_in_page(request, wanted=wanted)
+    if own_path(wanted) != "/":
+        return see_other(own_path(wanted))  # signed in meanwhile, in another tab
     gateway = gateway_of(request)
     limits = gateway.policy.limits
     with gateway.database.read() as session:
@@ -83,7 +84,6 @@ def _row(approval: Approval, now: datetime, limits: Limits) -> Row:
         approval=approval,
         state=states.approval_state(approval, now),
         is_held=is_held(approval, now),
-        is_past=states.is_past_deciding(approval, now),
         findings=len(json.loads(approval.warnings)) + _has_hidden_characters(approval, limits),
     )
 

@@ -90,12 +90,8 @@ def _marks(text: str) -> Iterator[tuple[int, int, Piece]]:
 
 def _hidden_places(text: str) -> Iterator[int]:
     suspects = {character for character in set(text) if _may_hide(character)}
-    if not suspects:
-        return
-    pattern = re.compile("[" + "".join(map(re.escape, suspects)) + "]")
-    for match in pattern.finditer(text):
-        if _hides_here(text, match.start()):
-            yield match.start()
+    if suspects:
+        yield from (place for place, character in enumerate(text) if character in suspects and _hides_here(text, place))
 
 
 def _may_hide(character: str) -> bool:

@@ -85,7 +85,7 @@ def review_page(
         review=review,
         approval=review.approval,
         typed=typed,
-        edit_text=text_to_edit(details) if typed.modified_details is None else typed.modified_details,
+        edit_text=text_to_edit(details if typed.modified_details is None else typed.modified_details),
         is_edited=is_edited(typed.modified_details, details),
         error=error,
         error_place=place_of(error),

@@ -7,8 +7,8 @@ from datetime import datetime
 from gateway.domain.approval import ApprovalStatus, Verdict, check_transition
 from gateway.domain.event import EventName
 from gateway.domain.job import JobStatus
-from gateway.domain.permission import Actor, PersonActor, sees_owner
-from gateway.errors import IdempotencyKeyReused, JobFinished, NotFound, UnknownTool
+from gateway.domain.permission import Actor, PersonActor, may_submit, sees_owner
+from gateway.errors import IdempotencyKeyReused, JobFinished, NotAllowed, NotFound, UnknownTool
 from gateway.store import approvals, decisions, events, executions, jobs, turns
 from gateway.store.decisions import Entry
 from gateway.store.session import Session
@@ -62,8 +62,10 @@ def cancel(gateway: Gateway, actor: Actor, job_id: str, *, channel: str = "api")
     """The job has ended; what was not started will not run. Cancelling again changes nothing.
 
     A started execution is not interrupted: its result is still recorded.
-    Raises: NotFound; JobFinished when it had ended otherwise.
+    Raises: NotAllowed; NotFound; JobFinished when it had ended otherwise.
     """
+    if not may_submit(actor):
+        raise NotAllowed("Only those who may submit jobs may cancel them.")
     with gateway.database.write() as session:
         job = jobs.lock(session, job_id)
         if job is None or not sees_owner(actor, job.owner):

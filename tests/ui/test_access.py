@@ -39,6 +39,12 @@ def test_signing_in_leads_to_the_page_that_was_wanted(stranger, person):
     assert answered.headers["location"] == "/history?verdict=reject"
 
 
+def test_whoever_is_signed_in_already_goes_straight_to_the_page_that_was_wanted(reviewer):
+    response = reviewer.get("/?next=%2Fhistory")
+
+    assert (response.status_code, response.headers["location"]) == (303, "/history")
+
+
 @pytest.mark.parametrize(
     "wanted",
     [

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from gateway.tools.base import Ran
-from tests.factories import answer_turn, ask, call, decide, load_approval, load_job, make_person, run, submit
+from tests.factories import answer_turn, call, decide, load_approval, load_job, make_person, run, submit
 
 
 def test_transcript_shows_what_was_said_and_what_became_of_the_calls(reviewer, gateway, write):
@@ -51,13 +51,14 @@ def test_error_of_a_job_is_shown(reviewer, gateway):
 
 
 def test_cancelled_job_ends_with_its_calls(reviewer, gateway):
-    (approval,) = ask(gateway, call("write"))
-    path = f"/jobs/{approval.job_id}"
+    job = submit(gateway).job
+    (approval,) = answer_turn(gateway, job.id, call("write"))
+    path = f"/jobs/{job.id}"
 
     response = reviewer.press(reviewer.open(path), f"{path}/cancel")
 
     assert (response.status_code, response.headers["location"]) == (303, path)
-    assert load_job(gateway, approval.job_id).status == "cancelled"
+    assert load_job(gateway, job.id).status == "cancelled"
     assert load_approval(gateway, approval.id).status == "cancelled"
     assert f"{path}/cancel" not in [form.action for form in reviewer.open(path).forms]
 

@@ -61,13 +61,13 @@ def test_signed_out_pages_and_refused_forms_have_the_policy(stranger, reviewer, 
 
 @pytest.mark.parametrize("path", PATHS)
 def test_elements_that_htmx_acts_for_carry_the_nonce(reviewer, approval, path):
-    response = reviewer.get(at(path, approval))
     page = reviewer.open(at(path, approval))
-    nonce = re.search(r'hx-nonce="([^"]+)"', page.html)
+    (nonce,) = {given["nonce"] for tag, given in page.tags if tag == "script"}
 
     acting = [given for _, given in page.tags if {"hx-get", "hx-boost"} & given.keys()]
-    assert all(given.get("hx-nonce") == nonce[1] for given in acting)
-    assert response.status_code == 200
+
+    assert all(given.get("hx-nonce") == nonce for given in acting)
+    assert acting or path == "/tools"
 
 
 @pytest.mark.parametrize("path", PATHS)
