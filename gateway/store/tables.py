@@ -37,6 +37,7 @@ class Job(SQLModel, table=True):
         Index("jobs_owner_created", "owner", "created_at", "id"),
         Index("jobs_status_created", "status", "created_at", "id"),
         Index("jobs_status_updated", "status", "updated_at"),
+        Index("jobs_created", "created_at", "id"),
     )
     __mapper_args__ = {"version_id_col": _job_seq, "version_id_generator": False}
 
@@ -112,6 +113,8 @@ class Approval(SQLModel, table=True):
         UniqueConstraint("job_id", "round", "position", name="approvals_job_round_position"),
         Index("approvals_status_created", "status", "created_at", "id"),
         Index("approvals_status_expires", "status", "expires_at"),
+        Index("approvals_status_release", "status", "release_at"),
+        Index("approvals_created", "created_at", "id"),
     )
     __mapper_args__ = {"version_id_col": _approval_version}
 

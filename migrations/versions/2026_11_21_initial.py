@@ -139,6 +139,7 @@ def upgrade() -> None:
         batch_op.create_index("jobs_owner_created", ["owner", "created_at", "id"], unique=False)
         batch_op.create_index("jobs_status_created", ["status", "created_at", "id"], unique=False)
         batch_op.create_index("jobs_status_updated", ["status", "updated_at"], unique=False)
+        batch_op.create_index("jobs_created", ["created_at", "id"], unique=False)
 
     op.create_table(
         "keys",
@@ -219,6 +220,8 @@ def upgrade() -> None:
     with op.batch_alter_table("approvals", schema=None) as batch_op:
         batch_op.create_index("approvals_status_created", ["status", "created_at", "id"], unique=False)
         batch_op.create_index("approvals_status_expires", ["status", "expires_at"], unique=False)
+        batch_op.create_index("approvals_status_release", ["status", "release_at"], unique=False)
+        batch_op.create_index("approvals_created", ["created_at", "id"], unique=False)
 
     op.create_table(
         "messages",
@@ -330,6 +333,8 @@ def downgrade() -> None:
     op.drop_table("sign_ins")
     op.drop_table("messages")
     with op.batch_alter_table("approvals", schema=None) as batch_op:
+        batch_op.drop_index("approvals_created")
+        batch_op.drop_index("approvals_status_release")
         batch_op.drop_index("approvals_status_expires")
         batch_op.drop_index("approvals_status_created")
 
@@ -340,6 +345,7 @@ def downgrade() -> None:
 
     op.drop_table("keys")
     with op.batch_alter_table("jobs", schema=None) as batch_op:
+        batch_op.drop_index("jobs_created")
         batch_op.drop_index("jobs_status_updated")
         batch_op.drop_index("jobs_status_created")
         batch_op.drop_index("jobs_owner_created")

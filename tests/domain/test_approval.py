@@ -55,7 +55,15 @@ def test_each_choice_knows_its_verdict() -> None:
 
 @pytest.mark.parametrize(
     ("score", "word"),
-    [(0.0, "low"), (0.2499, "low"), (0.25, "medium"), (0.5, "high"), (0.7999, "high"), (0.8, "critical"), (1.0, "critical")],
+    [
+        (0.0, "low"),
+        (0.2499, "low"),
+        (0.25, "medium"),
+        (0.5, "high"),
+        (0.7999, "high"),
+        (0.8, "critical"),
+        (1.0, "critical"),
+    ],
 )
 def test_risk_of_a_score(score: float, word: str) -> None:
     assert risk_of_score(score) == word

@@ -16,7 +16,9 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=8,
 )
-anywhere = st.sampled_from(["choices", "message", "content", "tool_calls", "id", "function", "name", "arguments", "usage"])
+anywhere = st.sampled_from(
+    ["choices", "message", "content", "tool_calls", "id", "function", "name", "arguments", "usage"]
+)
 
 
 @settings(max_examples=400, deadline=None, derandomize=True)

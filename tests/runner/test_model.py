@@ -288,7 +288,9 @@ def test_agent_and_options_are_sent_as_they_are() -> None:
         model = MistralModel(api_key="k", server_url=wire.url, timeout_s=5)
         model.complete(ModelRequest(model="m", agent_id=None, messages=REQUEST.messages, tools=[tool], options=options))
         del options["temperature"]  # an agent has its own
-        model.complete(ModelRequest(model=None, agent_id="ag", messages=REQUEST.messages, tools=[tool], options=options))
+        model.complete(
+            ModelRequest(model=None, agent_id="ag", messages=REQUEST.messages, tools=[tool], options=options)
+        )
         model.close()
 
     chat, agent = (json.loads(body) for body in wire.requests)

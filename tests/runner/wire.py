@@ -19,7 +19,11 @@ class Reply:
 
 
 def reply(
-    body: str | bytes, *, status: int = 200, content_type: str = "application/json", headers: dict[str, str] | None = None
+    body: str | bytes,
+    *,
+    status: int = 200,
+    content_type: str = "application/json",
+    headers: dict[str, str] | None = None,
 ) -> Reply:
     """A whole answer."""
     content = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body

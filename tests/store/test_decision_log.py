@@ -1,5 +1,6 @@
 """The log of decisions: append-only in the database, chained, and every change of it found and named."""
 
+import contextlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -24,31 +25,77 @@ START = datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
 def entry(number: int, **changes: Any) -> Entry:
     """A decision in which no column is empty."""
     values: dict[str, Any] = {
-        "id": f"dec_{number}", "at": START + timedelta(microseconds=number), "approval_id": f"apr_{number}",
-        "job_id": f"job_{number}", "app": "shop", "origin": "job", "action": "send", "verdict": "approve",
-        "is_final": True, "actor_kind": "person", "actor_id": "per_1", "actor_name": "Ä 😀", "actor_role": "reviewer",
-        "channel": "api", "rule_id": "rul_1", "rule_version": 2, "details_sha256": "a" * 64,
-        "effective_sha256": "b" * 64, "modified_details": '{"n": 1.00, "big": 12345678901234567890}',
-        "note": "é\n", "reason_code": "r", "response": "x", "waited_ms": 2**40 + number,
-    }  # fmt: skip
+        "id": f"dec_{number}",
+        "at": START + timedelta(microseconds=number),
+        "approval_id": f"apr_{number}",
+        "job_id": f"job_{number}",
+        "app": "shop",
+        "origin": "job",
+        "action": "send",
+        "verdict": "approve",
+        "is_final": True,
+        "actor_kind": "person",
+        "actor_id": "per_1",
+        "actor_name": "Ä 😀",
+        "actor_role": "reviewer",
+        "channel": "api",
+        "rule_id": "rul_1",
+        "rule_version": 2,
+        "details_sha256": "a" * 64,
+        "effective_sha256": "b" * 64,
+        "modified_details": '{"n": 1.00, "big": 12345678901234567890}',
+        "note": "é\n",
+        "reason_code": "r",
+        "response": "x",
+        "waited_ms": 2**40 + number,
+    }
     return Entry(**{**values, **changes})
 
 
 EMPTY = {
-    "job_id": None, "app": None, "actor_id": None, "actor_name": None, "actor_role": None, "channel": None,
-    "rule_id": None, "rule_version": None, "effective_sha256": None, "modified_details": None, "note": None,
-    "reason_code": None, "response": None,
-}  # fmt: skip
+    "job_id": None,
+    "app": None,
+    "actor_id": None,
+    "actor_name": None,
+    "actor_role": None,
+    "channel": None,
+    "rule_id": None,
+    "rule_version": None,
+    "effective_sha256": None,
+    "modified_details": None,
+    "note": None,
+    "reason_code": None,
+    "response": None,
+}
 
 #: For every covered column a value that no entry has.
 OTHER: dict[str, Any] = {
-    "id": "dec_x", "at": START - timedelta(seconds=1), "approval_id": "apr_x", "job_id": None, "app": "", "origin": "chat",
-    "action": "sent", "verdict": "reject", "is_final": False, "actor_kind": "rule", "actor_id": "per_2",
-    "actor_name": "A 😀", "actor_role": "admin", "channel": "page", "rule_id": "", "rule_version": 3,
-    "details_sha256": "c" * 64, "effective_sha256": "a" * 64,
-    "modified_details": '{"n": 1.0, "big": 12345678901234567890}', "note": "é", "reason_code": None, "response": "",
-    "waited_ms": 0, "prev_hash": "d" * 64, "entry_hash": "e" * 64,
-}  # fmt: skip
+    "id": "dec_x",
+    "at": START - timedelta(seconds=1),
+    "approval_id": "apr_x",
+    "job_id": None,
+    "app": "",
+    "origin": "chat",
+    "action": "sent",
+    "verdict": "reject",
+    "is_final": False,
+    "actor_kind": "rule",
+    "actor_id": "per_2",
+    "actor_name": "A 😀",
+    "actor_role": "admin",
+    "channel": "page",
+    "rule_id": "",
+    "rule_version": 3,
+    "details_sha256": "c" * 64,
+    "effective_sha256": "a" * 64,
+    "modified_details": '{"n": 1.0, "big": 12345678901234567890}',
+    "note": "é",
+    "reason_code": None,
+    "response": "",
+    "waited_ms": 0,
+    "prev_hash": "d" * 64,
+    "entry_hash": "e" * 64,
+}
 
 
 def append(database: Database, *entries: Entry) -> None:
@@ -108,7 +155,7 @@ def test_log_is_verified_across_batches(sqlite_database: Database) -> None:
 
 def test_rolled_back_decision_leaves_no_gap(database: Database) -> None:
     filled(database, 2)
-    with pytest.raises(RuntimeError), database.write() as session:
+    with contextlib.suppress(RuntimeError), database.write() as session:
         decisions.append(session, [entry(3)])
         raise RuntimeError
     append(database, entry(4))
@@ -179,7 +226,9 @@ def test_swapped_entries_are_found(database: Database) -> None:
 
 
 @pytest.mark.parametrize("column", ["at", "is_final", "waited_ms", "rule_version", "note"])
-@pytest.mark.parametrize("value", ["'x026-01-01'", "'2026-01-01 12:00:00'", "7", "1.5", "1e999", "x'00ff'", "CAST(x'ff' AS TEXT)"])
+@pytest.mark.parametrize(
+    "value", ["'x026-01-01'", "'2026-01-01 12:00:00'", "7", "1.5", "1e999", "x'00ff'", "CAST(x'ff' AS TEXT)"]
+)
 def test_value_that_cannot_even_be_read_is_a_broken_entry(sqlite_database: Database, column: str, value: str) -> None:
     filled(sqlite_database)
 
@@ -211,8 +260,12 @@ def test_database_refuses_to_change_or_delete_a_decision(database: Database, sta
 @pytest.mark.parametrize("changed", ["id", "seq", "entry_hash"])
 def test_sqlite_refuses_to_replace_a_decision(sqlite_database: Database, changed: str) -> None:
     filled(sqlite_database)
-    values = ", ".join({"id": "'new'", "seq": "50", "entry_hash": "'new'", "note": "'x'"}.get(name, name)
-                       if name in {changed, "note"} else name for name in [*COVERED, "prev_hash", "entry_hash"])  # fmt: skip
+    values = ", ".join(
+        {"id": "'new'", "seq": "50", "entry_hash": "'new'", "note": "'x'"}.get(name, name)
+        if name in {changed, "note"}
+        else name
+        for name in [*COVERED, "prev_hash", "entry_hash"]
+    )
     columns = ", ".join([*COVERED, "prev_hash", "entry_hash"])
     for verb in ("INSERT OR REPLACE", "REPLACE"):
         with pytest.raises(DatabaseError, match="append-only"), sqlite_database.engine.begin() as connection:

@@ -14,8 +14,8 @@ from gateway.errors import (
     GatewayError,
     InvalidDetails,
     InvalidJson,
-    NoteRequired,
     NotAllowed,
+    NoteRequired,
     NotFound,
     OwnRequest,
     StaleDetails,
@@ -83,7 +83,9 @@ def test_second_decision_is_refused_and_told_who_was_first(database: Database) -
 
 
 @pytest.mark.parametrize(
-    "choice", [Approve(), Approve('{"amount": 2}'), Reject(), Respond("done")], ids=["approve", "edit", "reject", "answer"]
+    "choice",
+    [Approve(), Approve('{"amount": 2}'), Reject(), Respond("done")],
+    ids=["approve", "edit", "reject", "answer"],
 )
 def test_same_decision_again_gives_the_first_one(database: Database, choice: Choice) -> None:
     gateway = make_gateway(database, RecordingTool(schema=SCHEMA))

@@ -11,6 +11,7 @@ from gateway.domain.permission import Role
 from gateway.errors import NotAllowed, NotFound, NotInDoubt
 from gateway.store import executors
 from gateway.store.session import Database
+from gateway.store.tables import Approval
 from gateway.tools.base import Failed, InDoubt, Ran
 from gateway.usecases import executions, recovery
 from gateway.usecases.executions import ClaimedCall
@@ -33,7 +34,6 @@ from tests.factories import (
     tool_results,
     verdicts,
 )
-from gateway.store.tables import Approval
 from tests.fakes import RecordingTool
 
 ARGUMENTS = '{"amount": 1.50}'
@@ -166,11 +166,12 @@ def test_tool_that_breaks_off_is_in_doubt(database: Database) -> None:
 
 @pytest.mark.parametrize(
     ("outcome", "status", "told"),
-    [(Ran("sent after all"), "succeeded", "sent after all"), (Failed("no such account"), "failed", "Error: no such account")],
+    [
+        (Ran("sent after all"), "succeeded", "sent after all"),
+        (Failed("no such account"), "failed", "Error: no such account"),
+    ],
 )
-def test_late_finisher_settles_the_doubt(
-    database: Database, outcome: Ran | Failed, status: str, told: str
-) -> None:
+def test_late_finisher_settles_the_doubt(database: Database, outcome: Ran | Failed, status: str, told: str) -> None:
     gateway = make_gateway(database, RecordingTool())
     approval, claim = in_doubt(gateway)
 
@@ -311,9 +312,7 @@ def test_auditor_settles_nothing(database: Database) -> None:
         {"effective_sha256": None},
     ],
 )
-def test_arguments_that_are_not_the_decided_ones_never_run(
-    database: Database, tampered: dict[str, str | None]
-) -> None:
+def test_arguments_that_are_not_the_decided_ones_never_run(database: Database, tampered: dict[str, str | None]) -> None:
     tool = RecordingTool()
     gateway = make_gateway(database, tool)
     approval = approved(gateway)
@@ -335,7 +334,9 @@ def test_arguments_and_hash_changed_together_never_run(database: Database) -> No
     gateway = make_gateway(database, tool)
     approval = approved(gateway)
     other = '{"amount": 1000}'
-    change_approval(gateway, approval.id, details=other, details_sha256=sha256_hex(other), effective_sha256=sha256_hex(other))
+    change_approval(
+        gateway, approval.id, details=other, details_sha256=sha256_hex(other), effective_sha256=sha256_hex(other)
+    )
 
     run(gateway, approval)
 
@@ -382,7 +383,12 @@ def test_tool_changed_before_the_claim_is_pending_again(database: Database) -> N
     run(gateway, approval)
 
     again = load_approval(gateway, approval.id)
-    assert (again.status, again.modified_details, again.effective_sha256, again.release_at) == ("pending", None, None, None)
+    assert (again.status, again.modified_details, again.effective_sha256, again.release_at) == (
+        "pending",
+        None,
+        None,
+        None,
+    )
     assert [warning["code"] for warning in json.loads(again.warnings)] == ["tool_changed", "schema_mismatch"]
     assert tool.calls == []
     assert verdicts(gateway, approval.id) == [("approve", "person"), ("undo", "system")]

@@ -15,13 +15,14 @@ from gateway.domain.arguments import is_same, sha256_hex
 from gateway.domain.json_text import LiteralValue
 from gateway.store.session import Database
 from gateway.usecases import executions
-from tests.domain.test_argument_fidelity import keys, trees, write, writers
+from tests.domain.test_argument_fidelity import keys, trees, write, write_object, writers
 from tests.factories import ask, call, decide, load_execution, make_gateway, make_person, run, tool_results
 from tests.fakes import RecordingTool
 
 BFCL = Path(__file__).parents[2].parent / "shared" / "data" / "bfcl_sample.jsonl"
-JOBS = 200
-CALLS_PER_JOB = 25  # one approved as asked, two with edits, the rest by the tool's setting
+JOBS = 60
+CALLS_PER_JOB = 20  # one approved as asked, two with edits, the rest by the tool's setting
+DOCUMENTS_PER_CALL = 5
 
 documents = st.dictionaries(keys, trees, max_size=4)
 
@@ -38,42 +39,48 @@ def quick_database(sqlite_url: str) -> Any:
 def test_executed_bytes_are_the_decided_ones(quick_database: Database) -> None:
     gateway = make_gateway(quick_database, RecordingTool("ask"), RecordingTool("auto", approval="auto"))
     reviewer = make_person(gateway)
-    cases = 0
+    documents_seen = 0
 
     @settings(max_examples=JOBS, deadline=None, derandomize=True, database=None)
-    @given(st.lists(documents, min_size=3, max_size=3), writers)
+    @given(st.lists(documents, min_size=DOCUMENTS_PER_CALL, max_size=DOCUMENTS_PER_CALL), writers)
     def check(trees: list[dict[str, LiteralValue]], writer: Random) -> None:
-        nonlocal cases
-        asked = [write(trees[n % 3], writer) for n in range(CALLS_PER_JOB)]
+        nonlocal documents_seen
+
+        def spelled() -> str:
+            return write_object({f"d{n}": write(tree, writer) for n, tree in enumerate(trees)}, writer)
+
+        asked = [spelled() for _ in range(CALLS_PER_JOB)]
         names = ["ask"] * 3 + ["auto"] * (CALLS_PER_JOB - 3)
         approvals = ask(gateway, *map(call, names, asked))
         decided = list(asked)
         decide(gateway, reviewer, approvals[0])
         for n in (1, 2):
-            edited = write(trees[0], writer)
+            edited = spelled().replace("{", '{"x": 1.00, ', 1) if n == 1 else spelled()
             decide(gateway, reviewer, approvals[n], Approve(edited))
             decided[n] = asked[n] if is_same(edited, asked[n]) else edited
+        assert decided[1] != asked[1]
         for approval, text in zip(approvals, decided, strict=True):
             claimed = executions.claim_call(gateway, approval.id, 1)
             assert claimed is not None
             assert claimed.context.arguments_json.encode() == text.encode()
-            cases += 1
+            documents_seen += len(trees)
 
     check()
-    assert cases >= 5_000
+    assert documents_seen >= 5_000
 
 
 @pytest.mark.skipif(not BFCL.is_file(), reason="the real tool calls are not here: ../shared/data beside the project")
 def test_real_tool_calls_pass_from_intake_to_execution_and_mismatches_are_warnings(database: Database) -> None:
     cases = [json.loads(line) for line in BFCL.read_text().splitlines()]
-    assert len(cases) == 400
+    assert (len(cases), sum(not one["valid_draft2020_12"] for one in cases)) == (400, 40)
+    cases = cases if database.is_sqlite else cases[::4]  # the bytes take the same way on both: PostgreSQL gets a sample
     tools = [RecordingTool(f"tool_{n}", schema=one["tool"]["function"]["parameters"]) for n, one in enumerate(cases)]
     gateway = make_gateway(database, *tools)
     reviewer = make_person(gateway)
     warned = set()
 
-    for start in range(0, len(cases), 8):
-        batch = range(start, start + 8)
+    for start in range(0, len(cases), 4):
+        batch = range(start, start + 4)
         texts = [json.dumps(cases[n]["arguments"], ensure_ascii=n % 2 == 0) for n in batch]
         names = [f"tool_{n}" for n in batch]
         approvals = ask(gateway, *map(call, names, texts), tools=tuple(names))
@@ -89,7 +96,6 @@ def test_real_tool_calls_pass_from_intake_to_execution_and_mismatches_are_warnin
             execution = load_execution(gateway, approval.id)
             assert execution is not None
             assert (execution.status, execution.details_sha256) == ("succeeded", sha256_hex(text))
-        assert tool_results(gateway, approvals[0].job_id or "") == ["sent"] * 8
+        assert tool_results(gateway, approvals[0].job_id or "") == ["sent"] * 4
 
     assert warned == {n for n, one in enumerate(cases) if not one["valid_draft2020_12"]}
-    assert len(warned) == 40

@@ -141,7 +141,9 @@ def test_object_instead_of_text_keeps_its_numbers_as_written(database: Database)
     tool = RecordingTool()
     gateway = make_gateway(database, tool)
     job = submit(gateway).job
-    body = completion(call("send", "ARGUMENTS")).replace('"ARGUMENTS"', '{ "amount" : 249.00, "id": 12345678901234567890 }')
+    body = completion(call("send", "ARGUMENTS")).replace(
+        '"ARGUMENTS"', '{ "amount" : 249.00, "id": 12345678901234567890 }'
+    )
     claim = turns.claim_turn(gateway, job.id)
     assert claim is not None
     turns.record_answer(gateway, claim, read_answer(body))
@@ -230,7 +232,9 @@ def test_missing_id_is_replaced(database: Database) -> None:
 
 def test_doubled_and_reused_ids_are_replaced_and_others_kept_verbatim(database: Database) -> None:
     gateway = make_gateway(database, RecordingTool(approval="auto"))
-    first = ask(gateway, call("send", id="abcdefgh1"), call("send", id="abcdefgh1"), call("send", id="chatcmpl-tool-9f1"))
+    first = ask(
+        gateway, call("send", id="abcdefgh1"), call("send", id="abcdefgh1"), call("send", id="chatcmpl-tool-9f1")
+    )
     for approval in first:
         run(gateway, approval)
     job_id = first[0].job_id or ""

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from gateway.domain.approval import Approve, Reject, Respond
+from gateway.runner.worker import Worker
 from gateway.store.session import Database
 from gateway.tools.base import Failed, Ran
-from gateway.runner.worker import Worker
 from tests.factories import (
     answer,
     ask,
@@ -54,7 +54,9 @@ def test_approved_call_runs_with_the_asked_bytes(database: Database) -> None:
     tool = RecordingTool(outcome=Ran("sent to é"))
     gateway = make_gateway(database, tool)
     reviewer = make_person(gateway)
-    model = ScriptedModel([answer(call("send", ARGUMENTS, id="abcdefgh1"), text="I will send it."), answer(text="Done.")])
+    model = ScriptedModel(
+        [answer(call("send", ARGUMENTS, id="abcdefgh1"), text="I will send it."), answer(text="Done.")]
+    )
     worker = Worker(gateway, model)
 
     parked = drive(worker, gateway, submit(gateway).job.id)

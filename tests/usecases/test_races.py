@@ -65,7 +65,9 @@ def test_of_fifty_deciders_exactly_one_decides(database: Database) -> None:
         [approval] = ask(gateway, call("send"))
         ends = all_at_once(
             [
-                lambda person=person, choice=choices[n % 4], approval=approval: decide(gateway, person, approval, choice)  # type: ignore[misc]
+                lambda person=person, choice=choices[n % 4], approval=approval: decide(
+                    gateway, person, approval, choice
+                )  # type: ignore[misc]
                 for n, person in enumerate(people)
             ]
         )

@@ -91,7 +91,9 @@ def test_same_key_with_another_body_is_refused(database: Database) -> None:
 
 def test_keys_belong_to_their_owner(database: Database) -> None:
     gateway = make_gateway(database)
-    ids = {submit(gateway, owner, idempotency_key="k").job.id for owner in (make_app(), make_app(), make_person(gateway))}
+    ids = {
+        submit(gateway, owner, idempotency_key="k").job.id for owner in (make_app(), make_app(), make_person(gateway))
+    }
 
     assert len(ids) == 3
 

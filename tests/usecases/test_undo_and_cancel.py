@@ -67,6 +67,7 @@ def test_approval_of_the_api_is_released_at_once(database: Database) -> None:
 def test_released_call_runs_and_the_job_says_running_meanwhile(database: Database) -> None:
     gateway = make_gateway(database, undo_hold_s=30.0)
     seen: list[str] = []
+
     def look(context: CallContext) -> Ran:
         seen.append(load_job(gateway, context.job_id or "").status)
         return Ran("x")
@@ -269,6 +270,7 @@ def test_person_who_cancels_is_named(database: Database) -> None:
 
 def test_result_of_a_started_call_is_recorded_after_the_cancellation(database: Database) -> None:
     gateway, app = make_gateway(database), make_app()
+
     def cancel_meanwhile(context: CallContext) -> Ran:
         jobs.cancel(gateway, app, context.job_id or "")
         return Ran("really sent")
