@@ -19,8 +19,9 @@ from gateway.store.listener import Listener
 from gateway.store.migrate import check_current
 from gateway.tools.registry import ToolRegistry
 from gateway.usecases.gateway import Gateway
+from gateway.usecases.submitting import Submissions
+from gateway.web.address import Site
 from gateway.web.headers import SecurityHeaders
-from gateway.web.site import Site
 from gateway.web.state import BodyLimits, Closing
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -61,6 +62,7 @@ def assemble(gateway: Gateway, site: Site, limits: BodyLimits, lifespan: Lifespa
         redoc_url=None,
     )
     app.state.gateway = gateway
+    app.state.submissions = Submissions(gateway)
     app.state.site = site
     app.state.body_limits = limits
     app.state.closing = Closing(gateway.database.signals)
@@ -83,6 +85,7 @@ def _lifespan(settings: Settings, *, with_worker: bool) -> Lifespan:
         with ExitStack() as ending:
             ending.callback(gateway.database.dispose)
             ending.callback(gateway.tools.close)
+            ending.callback(app.state.submissions.stop)
             # In a thread: these wait for the database.
             await run_in_threadpool(_start, gateway, settings, ending, with_worker=with_worker)
             _log.info("ready", extra={"event": "web.started", "with_worker": with_worker})

@@ -15,7 +15,7 @@ from gateway.store import decisions, executions
 from gateway.store.session import Session
 from gateway.store.tables import Approval, Decision, Execution
 from gateway.usecases.progress import is_held
-from gateway.web.site import Site
+from gateway.web.address import Site
 
 
 class WarningView(BaseModel):

@@ -26,8 +26,8 @@ from gateway.store import approvals, events
 from gateway.usecases import approvals as usecase
 from gateway.usecases import executions
 from gateway.usecases.gateway import Gateway
+from gateway.web.address import Site
 from gateway.web.body import read_json_body
-from gateway.web.site import Site
 from gateway.web.state import body_limits_of, gateway_of, site_of
 
 router = APIRouter(prefix="/api/v1/approvals", tags=["approvals"])

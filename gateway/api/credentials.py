@@ -83,5 +83,5 @@ def _bearer(value: str) -> str:
 
 
 def _authenticate(gateway: Gateway, credential: str) -> Actor:
-    with gateway.database.read() as session:
+    with gateway.database.glance() as session:
         return accounts.authenticate(session, credential)

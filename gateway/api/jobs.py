@@ -26,9 +26,10 @@ from gateway.store.tables import Job
 from gateway.usecases import jobs as usecase
 from gateway.usecases.gateway import Gateway
 from gateway.web.body import read_json_body
-from gateway.web.state import body_limits_of, gateway_of
+from gateway.web.state import body_limits_of, gateway_of, submissions_of
 
 MAX_KEY_CHARS = 255
+SMALL_BODY_BYTES = 64 * 1024  # read on the event loop: handing it to a thread takes longer
 
 router = APIRouter(prefix="/api/v1/jobs", tags=["jobs"])
 
@@ -78,10 +79,16 @@ async def submit_job(
     max_bytes = body_limits_of(request).job_bytes
     raw = await read_json_body(request, max_bytes)
     gateway = gateway_of(request)
-    job, is_replay, body = await run_in_threadpool(_submit, gateway, actor, raw, idempotency_key, max_bytes)
+    read_wanted = partial(submission.read_submission, raw, idempotency_key, max_bytes)
+    wanted = read_wanted() if len(raw) <= SMALL_BODY_BYTES else await run_in_threadpool(read_wanted)
+    submitted = await submissions_of(request).submit(actor, wanted)
+    job = submitted.job
     headers = {"Location": f"{router.prefix}/{job.id}"}
-    if is_replay:
+    if submitted.is_replay:
         headers["Idempotent-Replayed"] = "true"
+        body = (await run_in_threadpool(_read_job, gateway, actor, job.id)).value
+    else:
+        body = dump(view_job(job, (), {}, job.created_at))
     is_final = JobStatus(job.status).is_final
     wait_s = preferred_wait_s(request)
     if wait_s is not None:
@@ -153,17 +160,6 @@ def find_seen(session: Session, actor: Actor, job_id: str) -> Job:
     if job is None or not sees_owner(actor, job.owner):
         raise errors.NotFound
     return job
-
-
-def _submit(
-    gateway: Gateway, actor: Actor, raw: bytes, idempotency_key: str | None, max_bytes: int
-) -> tuple[Job, bool, bytes]:
-    wanted = submission.read_submission(raw, idempotency_key, max_bytes)
-    submitted = usecase.submit(gateway, actor, wanted)
-    job = submitted.job
-    if submitted.is_replay:
-        return job, True, _read_job(gateway, actor, job.id).value
-    return job, False, dump(view_job(job, (), {}, job.created_at))
 
 
 def _cancel(gateway: Gateway, actor: Actor, job_id: str) -> bytes:

@@ -116,9 +116,17 @@ def _document(app: FastAPI, bodies: Sequence[type[BaseModel]]) -> dict[str, Any]
     components["securitySchemes"] = _SECURITY_SCHEMES
     for path, operations in document["paths"].items():
         for operation in operations.values():
-            operation["responses"].get("422", {}).get("content", {}).pop("application/json", None)
+            _drop_foreign_refusal(operation["responses"])
             if path.startswith("/api/"):
                 operation["security"] = [{name: []} for name in _SECURITY_SCHEMES]
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     return document
+
+
+def _drop_foreign_refusal(responses: dict[str, Any]) -> None:
+    """FastAPI's own 422, which our handlers never send."""
+    content = responses.get("422", {}).get("content", {})
+    content.pop("application/json", None)
+    if "422" in responses and not content:
+        del responses["422"]

@@ -43,7 +43,7 @@ class ToolPage(BaseModel):
 @router.get(
     "",
     summary="List tools",
-    responses={200: {"model": ToolPage}, **refusals(errors.Unauthenticated, errors.NotAllowed)},
+    responses={200: {"model": ToolPage}, **refusals(errors.Unauthenticated, errors.NotAllowed, errors.InvalidRequest)},
 )
 async def list_tools(request: Request, _actor: Reader, _query: Annotated[NoQuery, Query()]) -> Response:
     """All of them, in the order of their registration; where a tool is reached is not shown."""

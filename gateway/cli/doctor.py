@@ -21,7 +21,7 @@ from gateway.errors import DatabaseUnavailable, GatewayError, InvalidSetting
 from gateway.settings import Settings
 from gateway.store.migrate import check_current
 from gateway.store.session import Database
-from gateway.web.site import is_loopback
+from gateway.web.address import is_loopback
 
 OLDEST_PYTHON = (3, 11)
 MODEL_TIMEOUT_S = 5.0

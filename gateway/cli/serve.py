@@ -16,7 +16,7 @@ from gateway.cli.lock import only_process
 from gateway.cli.opening import begin, find_local_modules
 from gateway.cli.stopping import StopRequest, stop_request
 from gateway.errors import InvalidSetting
-from gateway.web.site import is_loopback
+from gateway.web.address import is_loopback
 
 BACKLOG = 2048
 # Streams and held requests end by themselves when the process closes; this is for those that do not.

@@ -1,7 +1,7 @@
 """Events: one row per change of state, written with the change itself."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -55,10 +55,12 @@ def record(
         announce(session, approval_topic(approval.id), INBOX_TOPIC)
 
 
-def add_first(session: Session, job_id: str, name: EventName, now: datetime) -> None:
-    """The first event of a job that is being written; nobody waits for it yet."""
-    row = {"job_id": job_id, "seq": 1, "name": name, "approval_id": None, "data": "{}", "at": now}
-    session.connection().execute(_INSERT, row)
+def add_first(session: Session, job_ids: Iterable[str], name: EventName, now: datetime) -> None:
+    """The first event of each job that is being written; nobody waits for it yet."""
+    rows = [
+        {"job_id": job_id, "seq": 1, "name": name, "approval_id": None, "data": "{}", "at": now} for job_id in job_ids
+    ]
+    session.connection().execute(_INSERT, rows)
 
 
 def of_job(session: Session, job_id: str, after_seq: int, limit: int = 500) -> Sequence[Event]:

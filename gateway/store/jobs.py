@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import inspect
+from sqlalchemy import Table, inspect
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, or_, select
 
@@ -11,22 +11,24 @@ from gateway.domain.job import JobStatus, check_transition
 from gateway.store import pages
 from gateway.store.tables import Job
 
-#: Built once: putting an INSERT together costs more than running it. Without the option PostgreSQL's count is lost.
+#: Built once: putting an INSERT together costs more than running it.
+_JOBS: Table = Job.__table__  # type: ignore[attr-defined]
 _INSERT = {
-    dialect: insert(Job.__table__).on_conflict_do_nothing().execution_options(preserve_rowcount=True)  # type: ignore[attr-defined]
-    for dialect, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
+    "sqlite": sqlite.insert(_JOBS).on_conflict_do_nothing().returning(_JOBS.c.id),
+    "postgresql": postgresql.insert(_JOBS).on_conflict_do_nothing().returning(_JOBS.c.id),
 }
 _COLUMNS = tuple((attribute.key, attribute.columns[0].name) for attribute in inspect(Job).column_attrs)
 
 
-def add(session: Session, job: Job) -> bool:
-    """True when the job was written; False when its owner has used its Idempotency-Key before.
+def add(session: Session, new: Sequence[Job]) -> set[str]:
+    """The ids of those jobs that were written: not of one whose owner has used its Idempotency-Key before.
 
     On PostgreSQL a second request with the same key waits here for the first one's commit.
     """
-    values = {column: getattr(job, attribute) for attribute, column in _COLUMNS}
-    written = session.connection().execute(_INSERT[session.get_bind().dialect.name], values)
-    return bool(written.rowcount == 1)
+    if not new:
+        return set()
+    rows = [{column: getattr(job, attribute) for attribute, column in _COLUMNS} for job in new]
+    return set(session.connection().execute(_INSERT[session.get_bind().dialect.name], rows).scalars())
 
 
 def find(session: Session, job_id: str) -> Job | None:

@@ -49,7 +49,9 @@ class Database:
             if self.is_sqlite
             else {"postgresql_readonly": True, "isolation_level": "REPEATABLE READ"}
         )
+        single = {"sqlite_begin": "NONE"} if self.is_sqlite else {"isolation_level": "AUTOCOMMIT"}
         self._write = sessionmaker(self.engine, class_=Session, expire_on_commit=False)
+        self._glance = sessionmaker(self.engine.execution_options(**single), class_=Session, autoflush=False)
         self._read = sessionmaker(
             self.engine.execution_options(**read_only), class_=Session, expire_on_commit=False, autoflush=False
         )
@@ -75,6 +77,15 @@ class Database:
         Raises: DatabaseUnavailable when the database does not answer.
         """
         with driver_errors(), self._read() as session:
+            yield session
+
+    @contextmanager
+    def glance(self) -> Iterator[Session]:
+        """The block asks single questions, each for itself: a transaction around one would cost more than it.
+
+        Raises: DatabaseUnavailable when the database does not answer.
+        """
+        with driver_errors(), self._glance() as session:
             yield session
 
     def now(self, session: Session) -> datetime:
@@ -148,6 +159,8 @@ def _sqlite_engine(url: URL) -> Engine:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         how = connection.get_execution_options().get("sqlite_begin", "IMMEDIATE")
+        if how == "NONE":
+            return
         held = _held_locks(connection)
         # SQLite's busy handler is unfair: queueing for a lock of this process first cuts the tail eleven-fold.
         if how == "IMMEDIATE" and not held.get("writer"):

@@ -1,7 +1,7 @@
 """Turns (model calls) and the messages they leave in the transcript."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import insert
@@ -23,11 +23,12 @@ def messages(session: Session, job_id: str) -> Sequence[Message]:
     ).all()
 
 
-def add_submitted(session: Session, job_id: str, submitted: Sequence[tuple[str, str]], now: datetime) -> None:
-    """What a job was submitted with, as (role, JSON text), is in its transcript."""
+def add_submitted(session: Session, submitted: Mapping[str, Sequence[tuple[str, str]]], now: datetime) -> None:
+    """What each of these jobs was submitted with, as (role, JSON text), is in its transcript."""
     rows = [
         {"job_id": job_id, "round": 0, "slot": slot, "role": role, "body": body, "created_at": now}
-        for slot, (role, body) in enumerate(submitted)
+        for job_id, messages in submitted.items()
+        for slot, (role, body) in enumerate(messages)
     ]
     session.connection().execute(_INSERT, rows)
 

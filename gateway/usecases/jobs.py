@@ -1,6 +1,7 @@
 """Submitting and cancelling jobs."""
 
 import json
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,7 +9,7 @@ from gateway.domain.approval import ApprovalStatus, Verdict, check_transition
 from gateway.domain.event import EventName
 from gateway.domain.job import JobStatus
 from gateway.domain.permission import Actor, PersonActor, may_submit, sees_owner
-from gateway.errors import IdempotencyKeyReused, JobFinished, NotAllowed, NotFound, UnknownTool
+from gateway.errors import GatewayError, IdempotencyKeyReused, JobFinished, NotAllowed, NotFound, UnknownTool
 from gateway.store import approvals, decisions, events, executions, jobs, turns
 from gateway.store.decisions import Entry
 from gateway.store.session import Session
@@ -46,16 +47,28 @@ def submit(gateway: Gateway, actor: Actor, submission: Submission) -> Submitted:
 
     Raises: UnknownTool; IdempotencyKeyReused when the key came with another body.
     """
-    tools = _checked_tools(gateway, submission)
+    [outcome] = submit_many(gateway, [(actor, submission)])
+    if isinstance(outcome, GatewayError):
+        raise outcome
+    return outcome
+
+
+def submit_many(gateway: Gateway, asked: Sequence[tuple[Actor, Submission]]) -> list[Submitted | GatewayError]:
+    """What became of each submission, in order; all that were taken are in the database by one commit."""
     with gateway.database.write() as session:
         now = gateway.database.now(session)
-        job = _new_job(gateway, actor, submission, tools, now)
-        if not jobs.add(session, job):
-            return _replayed(session, actor, submission)
-        turns.add_submitted(session, job.id, submission.messages, now)
-        events.add_first(session, job.id, EventName.JOB_SUBMITTED, now)
-        gateway.engine.enqueue_advance(session, job.id, job.seq)
-        return Submitted(job, is_replay=False)
+        drafts = [_draft(gateway, actor, submission, now) for actor, submission in asked]
+        written = jobs.add(session, [draft for draft in drafts if isinstance(draft, Job)])
+        messages = {
+            draft.id: submission.messages
+            for (_, submission), draft in zip(asked, drafts, strict=True)
+            if isinstance(draft, Job) and draft.id in written
+        }
+        _begin(gateway, session, messages, now)
+        return [
+            _outcome(session, actor, submission, draft, written)
+            for (actor, submission), draft in zip(asked, drafts, strict=True)
+        ]
 
 
 def cancel(gateway: Gateway, actor: Actor, job_id: str, *, channel: str = "api") -> Job:
@@ -81,25 +94,19 @@ def cancel(gateway: Gateway, actor: Actor, job_id: str, *, channel: str = "api")
         return job
 
 
-def _checked_tools(gateway: Gateway, submission: Submission) -> list[str]:
+def _draft(gateway: Gateway, actor: Actor, submission: Submission, now: datetime) -> Job | UnknownTool:
     known = gateway.tools.names()
-    if submission.tools is None:
-        return list(known)
-    for name in submission.tools:
+    for name in submission.tools or ():
         if name not in known:
-            raise UnknownTool(f"No tool is called {name!r} here.", tool=name)
-    return list(submission.tools)
-
-
-def _new_job(gateway: Gateway, actor: Actor, submission: Submission, tools: list[str], now: datetime) -> Job:
-    person = actor if isinstance(actor, PersonActor) else None
+            return UnknownTool(f"No tool is called {name!r} here.", tool=name)
+    tools = list(known if submission.tools is None else submission.tools)
     model = submission.model if submission.agent_id else submission.model or gateway.policy.default_model
     return Job(
         id=new_id("job"),
         status=JobStatus.QUEUED,
         owner=actor.owner,
         app=None if isinstance(actor, PersonActor) else actor.app,
-        submitted_by=person.email if person else None,
+        submitted_by=actor.email if isinstance(actor, PersonActor) else None,
         on_behalf_of=submission.on_behalf_of,
         model=model,
         agent_id=submission.agent_id,
@@ -115,10 +122,28 @@ def _new_job(gateway: Gateway, actor: Actor, submission: Submission, tools: list
     )
 
 
-def _replayed(session: Session, actor: Actor, submission: Submission) -> Submitted:
+def _begin(
+    gateway: Gateway, session: Session, messages: Mapping[str, Sequence[tuple[str, str]]], now: datetime
+) -> None:
+    """Each of these jobs has its messages, its first event and its first step."""
+    if not messages:
+        return
+    turns.add_submitted(session, messages, now)
+    events.add_first(session, messages, EventName.JOB_SUBMITTED, now)
+    for job_id in messages:
+        gateway.engine.enqueue_advance(session, job_id, 1)
+
+
+def _outcome(
+    session: Session, actor: Actor, submission: Submission, draft: Job | UnknownTool, written: Collection[str]
+) -> Submitted | GatewayError:
+    if isinstance(draft, UnknownTool):
+        return draft
+    if draft.id in written:
+        return Submitted(draft, is_replay=False)
     first = jobs.find_by_idempotency_key(session, actor.owner, submission.idempotency_key or "")
     if first is None or first.body_sha256 != submission.body_sha256:
-        raise IdempotencyKeyReused(job_id=first.id if first else None)
+        return IdempotencyKeyReused(job_id=first.id if first else None)
     return Submitted(first, is_replay=True)
 
 

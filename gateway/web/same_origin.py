@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 
 from gateway.errors import CrossSite
-from gateway.web.site import Site, is_loopback
+from gateway.web.address import Site, is_loopback
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 

@@ -10,7 +10,8 @@ from starlette.responses import Response
 from gateway.errors import GatewayError
 from gateway.store.signals import Signals
 from gateway.usecases.gateway import Gateway
-from gateway.web.site import Site
+from gateway.usecases.submitting import Submissions
+from gateway.web.address import Site
 
 #: Answers a refusal with a page: given the request, the refusal and its HTTP status.
 ErrorPage = Callable[[Request, GatewayError, int], Response]
@@ -44,6 +45,11 @@ class Closing:
 def gateway_of(request: Request) -> Gateway:
     gateway: Gateway = request.app.state.gateway
     return gateway
+
+
+def submissions_of(request: Request) -> Submissions:
+    submissions: Submissions = request.app.state.submissions
+    return submissions
 
 
 def site_of(request: Request) -> Site:

@@ -57,11 +57,13 @@ class Stack:
         with self.http() as http:
             answer = http.post("/api/v1/jobs", json={"input": prompt, **body})
         assert answer.status_code == 202, answer.text
-        return answer.json()
+        job: dict[str, Any] = answer.json()
+        return job
 
     def job(self, job_id: str) -> dict[str, Any]:
         with self.http() as http:
-            return http.get(f"/api/v1/jobs/{job_id}").json()
+            job: dict[str, Any] = http.get(f"/api/v1/jobs/{job_id}").json()
+        return job
 
     def final(self, job_id: str, timeout_s: float = 20) -> dict[str, Any]:
         """The job once it has ended."""
@@ -74,7 +76,8 @@ class Stack:
         """The job's approvals that wait for a person, once there are ``count`` of them."""
         for _ in range(400):
             with self.http() as http:
-                found = http.get("/api/v1/approvals", params={"job_id": job_id, "status": "pending"}).json()["items"]
+                page = http.get("/api/v1/approvals", params={"job_id": job_id, "status": "pending"}).json()
+            found: list[dict[str, Any]] = page["items"]
             if len(found) >= count:
                 return found
             time.sleep(0.025)
@@ -82,7 +85,8 @@ class Stack:
 
     def approval(self, approval_id: str) -> dict[str, Any]:
         with self.http("reviewer") as http:
-            return http.get(f"/api/v1/approvals/{approval_id}").json()
+            approval: dict[str, Any] = http.get(f"/api/v1/approvals/{approval_id}").json()
+        return approval
 
     def in_doubt(self, approval_id: str) -> dict[str, Any]:
         """The approval once its call is in doubt."""
@@ -91,7 +95,7 @@ class Stack:
             if (approval["execution"] or {}).get("status") == "unknown":
                 return approval
             time.sleep(0.025)
-        raise AssertionError(f"not in doubt: {approval}")
+        raise AssertionError(f"not in doubt: {self.approval(approval_id)}")
 
     def decide(
         self, approval: dict[str, Any], verdict: str, *, who: str = "reviewer", modified: str | None = None, **more: str
@@ -106,11 +110,13 @@ class Stack:
 
     def transcript(self, job_id: str) -> list[dict[str, Any]]:
         with self.http() as http:
-            return http.get(f"/api/v1/jobs/{job_id}/transcript").json()["messages"]
+            messages: list[dict[str, Any]] = http.get(f"/api/v1/jobs/{job_id}/transcript").json()["messages"]
+        return messages
 
     def decisions(self, **filters: str) -> list[dict[str, Any]]:
         with self.http("auditor") as http:
-            return http.get("/api/v1/decisions", params=filters).json()["items"]
+            rows: list[dict[str, Any]] = http.get("/api/v1/decisions", params=filters).json()["items"]
+        return rows
 
     def command(self, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
         """A finished ``countersign`` command."""

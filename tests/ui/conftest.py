@@ -14,7 +14,7 @@ from gateway.domain.permission import PersonActor, Role
 from gateway.store.session import Database
 from gateway.store.tables import SignIn
 from gateway.usecases.gateway import Gateway
-from gateway.web.site import Site
+from gateway.web.address import Site
 from gateway.web.state import BodyLimits
 from tests.factories import make_gateway, make_person
 from tests.fakes import RecordingTool
