@@ -100,7 +100,7 @@ def scripted_model(ready: Installation, script: Path) -> Iterator[str]:
     url = f"http://127.0.0.1:{port}"
     ready.environment["COUNTERSIGN_MISTRAL_SERVER_URL"] = url
     with ready.running("mock-mistral", "--port", str(port), "--script", str(script), "--no-validate"):
-        await_ready(f"{url}/v1/models")
+        await_ready(f"{url}/v1/models", {"Authorization": "Bearer scripted"})
         yield url
 
 

@@ -1,6 +1,7 @@
 """An approval's states, and the verdicts that move it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from gateway.errors import IllegalTransition
@@ -50,6 +51,11 @@ def check_transition(old: ApprovalStatus, new: ApprovalStatus) -> None:
     """Raises: IllegalTransition unless an approval may go from ``old`` to ``new``."""
     if new not in ALLOWED_TRANSITIONS[old]:
         raise IllegalTransition(f"An approval cannot go from {old} to {new}.")
+
+
+def is_held(status: str, release_at: datetime | None, now: datetime) -> bool:
+    """True between an approval and its release: it can be undone, and every face still says pending."""
+    return status == ApprovalStatus.APPROVED and release_at is not None and release_at > now
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,24 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam
+from sqlalchemy import Row, Table, bindparam
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, delete, select, update
 
 from gateway.store.tables import Key, Person, SignIn, Token
 
-_KEY = sql_select(Key.__table__).where(Key.__table__.c.id == bindparam("key_id"))  # type: ignore[attr-defined]
+_KEYS: Table = Key.__table__  # type: ignore[attr-defined]
+_PEOPLE: Table = Person.__table__  # type: ignore[attr-defined]
+_TOKENS: Table = Token.__table__  # type: ignore[attr-defined]
+
+# Asked with every request: built once.
+_KEY = sql_select(_KEYS).where(_KEYS.c.id == bindparam("key_id"))
+_PERSON = sql_select(_PEOPLE).where(_PEOPLE.c.id == bindparam("person_id"))
+_TOKEN = (
+    sql_select(_PEOPLE, _TOKENS.c.secret_sha256, _TOKENS.c.disabled_at.label("token_disabled_at"))
+    .join(_TOKENS, _TOKENS.c.person_id == _PEOPLE.c.id)
+    .where(_TOKENS.c.id == bindparam("token_id"))
+)
 
 
 def find_person(session: Session, person_id: str) -> Person | None:
@@ -26,11 +37,14 @@ def people(session: Session) -> Sequence[Person]:
     return session.exec(select(Person).order_by(col(Person.email))).all()
 
 
-def find_token(session: Session, token_id: str) -> tuple[Token, Person] | None:
-    row = session.exec(
-        select(Token, Person).where(Token.id == token_id).join(Person, col(Person.id) == col(Token.person_id))
-    ).one_or_none()
-    return (row[0], row[1]) if row else None
+def read_person(session: Session, person_id: str) -> "Row[Any] | None":
+    """The person's columns as the database has them now, without the cost of an entity."""
+    return session.connection().execute(_PERSON, {"person_id": person_id}).one_or_none()
+
+
+def find_token(session: Session, token_id: str) -> "Row[Any] | None":
+    """The columns of the person with this token, and ``secret_sha256`` and ``token_disabled_at`` of the token."""
+    return session.connection().execute(_TOKEN, {"token_id": token_id}).one_or_none()
 
 
 def find_key(session: Session, key_id: str) -> "Row[Any] | None":

@@ -3,13 +3,20 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, bindparam
 from sqlmodel import Session, and_, col, func, or_, select
 
 from gateway.domain.approval import ApprovalStatus
 from gateway.domain.execution import ExecutionStatus
 from gateway.store import pages
 from gateway.store.tables import Approval, Execution
+
+_LOCK = (
+    select(Approval)
+    .where(Approval.id == bindparam("approval_id"))
+    .with_for_update()
+    .execution_options(populate_existing=True)
+)
 
 
 def find(session: Session, approval_id: str) -> Approval | None:
@@ -22,10 +29,7 @@ def find_many(session: Session, approval_ids: Collection[str]) -> Sequence[Appro
 
 def lock(session: Session, approval_id: str) -> Approval | None:
     """The approval, which nobody else changes until this transaction ends. Lock its job first."""
-    statement = (
-        select(Approval).where(Approval.id == approval_id).with_for_update().execution_options(populate_existing=True)
-    )
-    return session.exec(statement).one_or_none()
+    return session.exec(_LOCK, params={"approval_id": approval_id}).one_or_none()
 
 
 def of_job(session: Session, job_id: str) -> Sequence[Approval]:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import insert, type_coerce
+from sqlalchemy import Table, bindparam, insert, type_coerce, update
 from sqlalchemy import select as sql_select
 from sqlalchemy.types import NullType
 from sqlmodel import Session, col, func, or_, select
@@ -20,6 +20,9 @@ STREAM_BATCH = 500
 SQLITE_TIME = "%Y-%m-%d %H:%M:%S.%f"
 
 _INSERT = insert(Decision.__table__)  # type: ignore[attr-defined]
+_HEAD: Table = DecisionHead.__table__  # type: ignore[attr-defined]
+_LOCK_HEAD = sql_select(_HEAD.c.seq, _HEAD.c.hash).with_for_update()
+_MOVE_HEAD = update(_HEAD).where(_HEAD.c.seq == bindparam("from_seq"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,15 +80,20 @@ def append(session: Session, entries: Sequence[Entry]) -> None:
         return
     # What the entries speak of is written before the one lock that all decisions share is taken.
     session.flush()
-    head = session.exec(select(DecisionHead).with_for_update().execution_options(populate_existing=True)).one()
-    rows = []
+    connection = session.connection()
+    seq, prev_hash = connection.execute(_LOCK_HEAD).one()
+    rows: list[dict[str, Any]] = []
     for entry in entries:
-        row: dict[str, Any] = {**asdict(entry), "seq": head.seq + 1, "prev_hash": head.hash}
-        row["entry_hash"] = entry_hash(head.hash, row)
-        head.seq, head.hash, head.at = row["seq"], row["entry_hash"], entry.at
+        row = {**asdict(entry), "seq": seq + 1, "prev_hash": prev_hash}
+        row["entry_hash"] = entry_hash(prev_hash, row)
+        seq, prev_hash = row["seq"], row["entry_hash"]
         rows.append(row)
-    session.connection().execute(_INSERT, rows)
-    session.add(head)
+    connection.execute(_INSERT, rows)
+    moved = connection.execute(
+        _MOVE_HEAD, {"from_seq": rows[0]["seq"] - 1, "seq": seq, "hash": prev_hash, "at": rows[-1]["at"]}
+    )
+    if moved.rowcount != 1:
+        raise RuntimeError("The head of the decisions was moved by somebody else.")
 
 
 def head(session: Session) -> DecisionHead:

@@ -40,16 +40,15 @@ def record(
     """
     job.seq += 1
     job.updated_at = now
-    session.add(
-        Event(
-            job_id=job.id,
-            seq=job.seq,
-            name=name,
-            approval_id=approval.id if approval else None,
-            data=json.dumps(data, ensure_ascii=False),
-            at=now,
-        )
-    )
+    row = {
+        "job_id": job.id,
+        "seq": job.seq,
+        "name": name,
+        "approval_id": approval.id if approval else None,
+        "data": json.dumps(data, ensure_ascii=False),
+        "at": now,
+    }
+    session.connection().execute(_INSERT, row)
     announce(session, job_topic(job.id))
     if approval is not None:
         announce(session, approval_topic(approval.id), INBOX_TOPIC)

@@ -3,13 +3,13 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import Table, inspect
+from sqlalchemy import Table, bindparam, inspect
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, or_, select
 
 from gateway.domain.job import JobStatus, check_transition
 from gateway.store import pages
-from gateway.store.tables import Job
+from gateway.store.tables import Approval, Job
 
 #: Built once: putting an INSERT together costs more than running it.
 _JOBS: Table = Job.__table__  # type: ignore[attr-defined]
@@ -18,6 +18,13 @@ _INSERT = {
     "postgresql": postgresql.insert(_JOBS).on_conflict_do_nothing().returning(_JOBS.c.id),
 }
 _COLUMNS = tuple((attribute.key, attribute.columns[0].name) for attribute in inspect(Job).column_attrs)
+
+
+_LOCKING = select(Job).with_for_update().execution_options(populate_existing=True)
+_LOCK = _LOCKING.where(Job.id == bindparam("job_id"))
+_LOCK_OF = _LOCKING.where(
+    Job.id == select(Approval.job_id).where(Approval.id == bindparam("approval_id")).scalar_subquery()
+)
 
 
 def add(session: Session, new: Sequence[Job]) -> set[str]:
@@ -37,8 +44,12 @@ def find(session: Session, job_id: str) -> Job | None:
 
 def lock(session: Session, job_id: str) -> Job | None:
     """The job, which nobody else changes until this transaction ends. Taken before any lock on its approvals."""
-    statement = select(Job).where(Job.id == job_id).with_for_update().execution_options(populate_existing=True)
-    return session.exec(statement).one_or_none()
+    return session.exec(_LOCK, params={"job_id": job_id}).one_or_none()
+
+
+def lock_of(session: Session, approval_id: str) -> Job | None:
+    """The job of this approval, locked likewise; None for an approval without one."""
+    return session.exec(_LOCK_OF, params={"approval_id": approval_id}).one_or_none()
 
 
 def find_by_idempotency_key(session: Session, owner: str, key: str) -> Job | None:

@@ -4,12 +4,18 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import insert
+from sqlalchemy import Table, insert
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
 from gateway.store.tables import Approval, Message, Turn
 
-_INSERT = insert(Message.__table__)  # type: ignore[attr-defined]
+_MESSAGES: Table = Message.__table__  # type: ignore[attr-defined]
+_INSERT = insert(_MESSAGES)
+_INSERT_ONCE = {
+    "sqlite": sqlite.insert(_MESSAGES).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(_MESSAGES).on_conflict_do_nothing(),
+}
 
 
 def find(session: Session, job_id: str, number: int) -> Turn | None:
@@ -34,11 +40,9 @@ def add_submitted(session: Session, submitted: Mapping[str, Sequence[tuple[str, 
 
 
 def add_message(session: Session, *, job_id: str, round: int, slot: int, role: str, body: str, now: datetime) -> None:
-    session.add(Message(job_id=job_id, round=round, slot=slot, role=role, body=body, created_at=now))
-
-
-def has_result(session: Session, job_id: str, round: int, slot: int) -> bool:
-    return session.get(Message, (job_id, round, slot)) is not None
+    """The message has its place in the transcript; one that is there already stays."""
+    row = {"job_id": job_id, "round": round, "slot": slot, "role": role, "body": body, "created_at": now}
+    session.connection().execute(_INSERT_ONCE[session.get_bind().dialect.name], row)
 
 
 def result_slots(session: Session, job_id: str, round: int) -> set[int]:

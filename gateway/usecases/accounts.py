@@ -5,6 +5,7 @@ import hmac
 import secrets
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 
 from pwdlib import PasswordHash
 from pwdlib.exceptions import PwdlibError
@@ -161,13 +162,13 @@ def forget_old_sign_ins(gateway: Gateway) -> None:
 
 def check_may_decide(session: Session, person: PersonActor) -> PersonActor:
     """The person as they are in this transaction: a role that was taken away counts at once. Raises: NotAllowed."""
-    row = accounts.find_person(session, person.id)
+    row = accounts.read_person(session, person.id)
     if row is None or row.disabled_at is not None or not may_decide(Role(row.role)):
         raise NotAllowed("Only a reviewer or an admin may decide.")
     return _actor(row)
 
 
-def _actor(person: Person) -> PersonActor:
+def _actor(person: Any) -> PersonActor:  # a Person, or a row with its columns
     return PersonActor(id=person.id, email=person.email, name=person.name, role=Role(person.role))
 
 
@@ -182,10 +183,9 @@ def _holder_of(session: Session, token_id: str, secret_sha256: str) -> Actor | N
     found = accounts.find_token(session, token_id)
     if found is None:
         return None
-    token, person = found
-    if token.disabled_at is not None or person.disabled_at is not None:
+    if found.token_disabled_at is not None or found.disabled_at is not None:
         return None
-    return _actor(person) if hmac.compare_digest(token.secret_sha256, secret_sha256) else None
+    return _actor(found) if hmac.compare_digest(found.secret_sha256, secret_sha256) else None
 
 
 def _verify(password: str, password_hash: str | None) -> tuple[bool, str | None]:

@@ -31,7 +31,7 @@ from gateway.errors import (
     StaleDetails,
     ToolChanged,
 )
-from gateway.store import approvals, decisions, events, jobs
+from gateway.store import approvals, calls, decisions, events
 from gateway.store.session import Session
 from gateway.store.tables import Approval, Job
 from gateway.usecases import accounts, intake, ledger, progress
@@ -121,11 +121,7 @@ def expire_due(gateway: Gateway) -> int:
 
 
 def _locked(session: Session, approval_id: str) -> tuple[Job | None, Approval]:
-    seen = approvals.find(session, approval_id)
-    if seen is None:
-        raise NotFound
-    job = jobs.lock(session, seen.job_id) if seen.job_id else None
-    approval = approvals.lock(session, approval_id)
+    job, approval = calls.lock(session, approval_id)
     if approval is None:
         raise NotFound
     return job, approval

@@ -10,7 +10,7 @@ from gateway.domain.execution import ExecutionStatus, Resolution
 from gateway.domain.job import JobStatus
 from gateway.domain.permission import PersonActor
 from gateway.errors import JobFinished, NotFound, NotInDoubt
-from gateway.store import approvals, decisions, events, executions, jobs
+from gateway.store import calls, decisions, events, executions
 from gateway.store.session import Session
 from gateway.store.tables import Approval, Execution, Job
 from gateway.tools.base import CallContext, Failed, InDoubt, Outcome, Ran, Tool
@@ -36,7 +36,7 @@ def claim_call(gateway: Gateway, approval_id: str, attempt: int) -> ClaimedCall 
     same key if the tool is idempotent, else it is now in doubt.
     """
     with gateway.database.write() as session:
-        job, approval = _locked(session, approval_id)
+        job, approval = calls.lock(session, approval_id)
         if approval is None or job is None or approval.attempt != attempt:
             return None
         now = gateway.database.now(session)
@@ -69,7 +69,7 @@ def record_outcome(gateway: Gateway, call: ClaimedCall, outcome: Outcome) -> Non
     """
     approval_id, attempt = call.context.approval_id, call.context.attempt
     with gateway.database.write() as session:
-        job, approval = _locked(session, approval_id)
+        job, approval = calls.lock(session, approval_id)
         execution = executions.find(session, approval_id, attempt)
         if job is None or approval is None or execution is None:
             return
@@ -105,7 +105,7 @@ def resolve(
     JobFinished when it should run again for a job that has ended.
     """
     with gateway.database.write() as session:
-        job, approval = _locked(session, approval_id)
+        job, approval = calls.lock(session, approval_id)
         decider = accounts.check_may_decide(session, person)
         if job is None or approval is None:
             raise NotFound
@@ -124,14 +124,6 @@ def resolve(
         )  # fmt: skip
         decisions.append(session, [entry])
         return approval
-
-
-def _locked(session: Session, approval_id: str) -> tuple[Job | None, Approval | None]:
-    seen = approvals.find(session, approval_id)
-    if seen is None or seen.job_id is None:
-        return None, seen
-    job = jobs.lock(session, seen.job_id)
-    return job, approvals.lock(session, approval_id)
 
 
 def _with_doubt_kept(call: ClaimedCall, outcome: Outcome) -> Outcome:

@@ -5,17 +5,14 @@ next model call in the same transaction; so it is queued once and never lost.
 """
 
 import json
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, assert_never
 
-from gateway.domain.approval import ApprovalStatus
+from gateway.domain.approval import is_held as approval_is_held
 from gateway.domain.event import EventName
-from gateway.domain.execution import ExecutionStatus
-from gateway.domain.job import AwaitPeople, AwaitTools, Call, CallModel, JobStatus, NextStep, next_step
+from gateway.domain.job import AwaitPeople, AwaitTools, CallModel, JobStatus, NextStep, next_step
 from gateway.domain.turn import sendable_name
-from gateway.store import approvals as approval_rows
-from gateway.store import events, executions, jobs, turns
+from gateway.store import calls, events, jobs, turns
 from gateway.store.session import Session
 from gateway.store.tables import Approval, Job
 from gateway.usecases.gateway import Gateway
@@ -46,21 +43,17 @@ def find_next_step(session: Session, job: Job, now: datetime) -> NextStep:
     """What the job's rows say comes next."""
     if job.rounds == 0:
         return next_step(0, ())
-    session.flush()
-    rows = approval_rows.of_round(session, job.id, job.rounds)
-    return next_step(job.rounds, _calls(session, job, rows, now))
+    return next_step(job.rounds, calls.of_round(session, job.id, job.rounds, now))
 
 
 def is_held(approval: Approval, now: datetime) -> bool:
-    """True between an approval and its release: it can be undone, and every face still says pending."""
-    return approval.status == ApprovalStatus.APPROVED and approval.release_at is not None and approval.release_at > now
+    """True between an approval and its release."""
+    return approval_is_held(approval.status, approval.release_at, now)
 
 
 def write_result(session: Session, approval: Approval, text: str, now: datetime) -> None:
     """The call has its one tool message; a second one is not written."""
     if approval.job_id is None or approval.round is None or approval.position is None:
-        return
-    if turns.has_result(session, approval.job_id, approval.round, approval.position):
         return
     name = sendable_name(approval.action)
     body = {"role": "tool", "tool_call_id": approval.tool_call_id, "name": name, "content": text}
@@ -109,17 +102,3 @@ def _show(session: Session, job: Job, status: JobStatus, now: datetime) -> None:
         events.record(session, job, EventName.JOB_PARKED, now)
     else:
         events.record(session, job, EventName.JOB_STARTED if was_queued else EventName.JOB_RESUMED, now)
-
-
-def _calls(session: Session, job: Job, rows: Sequence[Approval], now: datetime) -> list[Call]:
-    finished = turns.result_slots(session, job.id, job.rounds)
-    attempts = executions.newest(session, [row.id for row in rows if row.status == ApprovalStatus.APPROVED])
-    return [
-        Call(
-            status=ApprovalStatus(row.status),
-            execution=ExecutionStatus(attempts[row.id].status) if row.id in attempts else None,
-            is_held=is_held(row, now),
-            has_result=row.position in finished,
-        )
-        for row in rows
-    ]
