@@ -7,15 +7,17 @@ condition of ours instead, so that ``Waker.wake`` ends the sleep of one queue.
 Polling goes on underneath: without this module everything still runs, later.
 """
 
+import math
 import threading
+import time
 from collections.abc import Callable
 
 QUEUE_THREAD_PREFIX = "queue-worker-"
 
-# Work that ends wakes its queue just before DBOS frees its slot, so a woken
-# queue looks again a few times before it sleeps out its interval.
-ECHOES = 3
+# Work that ends makes room, but DBOS knows of it a little later, and mostly there is nothing else to do: the queue is
+# polled again after a moment, not at once, and a few times when the worker was full.
 ECHO_S = 0.05
+ECHOES_WHEN_FULL = 3
 
 
 class Waker:
@@ -24,12 +26,23 @@ class Waker:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._called: set[str] = set()
-        self._echoes: dict[str, int] = {}
+        self._echoes: dict[str, int] = {}  # polls that are still to come
+        self._echo_at_s: dict[str, float] = {}  # when the next of them is; monotonic
 
     def wake(self, queue: str) -> None:
         """The queue is polled at once, or as soon as the present poll has ended."""
         with self._changed:
             self._called.add(QUEUE_THREAD_PREFIX + queue)
+            self._changed.notify_all()
+
+    def note_end(self, queue: str, *, was_full: bool) -> None:
+        """Work of the queue has ended; ``was_full``: all of the worker's slots were taken."""
+        thread = QUEUE_THREAD_PREFIX + queue
+        with self._changed:
+            if was_full:
+                self._called.add(thread)
+            self._echoes[thread] = max(self._echoes.get(thread, 0), ECHOES_WHEN_FULL if was_full else 1)
+            self._echo_at_s.setdefault(thread, time.monotonic() + ECHO_S)
             self._changed.notify_all()
 
     def make_wakeable(self, event: threading.Event) -> None:
@@ -49,15 +62,26 @@ class Waker:
 
     def _wait(self, is_set: Callable[[], bool], timeout_s: float | None) -> bool:
         me = threading.current_thread().name
+        deadline_s = math.inf if timeout_s is None else time.monotonic() + timeout_s
         with self._changed:
-            echoes = self._echoes.get(me, 0)
-            if echoes and timeout_s is not None:
-                timeout_s = min(timeout_s, ECHO_S)
-            self._changed.wait_for(lambda: is_set() or me in self._called, timeout_s)
-            was_called = me in self._called
+            while not (is_set() or me in self._called):
+                left_s = min(deadline_s, self._echo_at_s.get(me, math.inf)) - time.monotonic()
+                if left_s <= 0:
+                    break
+                self._changed.wait(None if left_s == math.inf else left_s)
             self._called.discard(me)
-            self._echoes[me] = ECHOES if was_called else max(0, echoes - 1)
+            self._count_echo(me)
         return is_set()
+
+    def _count_echo(self, thread: str) -> None:
+        now_s = time.monotonic()
+        if self._echo_at_s.get(thread, math.inf) > now_s:
+            return
+        self._echoes[thread] -= 1
+        if self._echoes[thread] > 0:
+            self._echo_at_s[thread] = now_s + ECHO_S
+        else:
+            del self._echoes[thread], self._echo_at_s[thread]
 
 
 class WakeableEvents(list[threading.Event]):

@@ -54,6 +54,9 @@ class Worker:
         self._client = client
         self._waker = Waker()
         self._stopping = threading.Event()
+        self._counting = threading.Lock()
+        self._at_work = {MODEL_QUEUE: 0, TOOL_QUEUE: 0}
+        self._concurrency: dict[str, int] = {}
         self._listening = ExitStack()
         self._recovery = Recovery(
             database,
@@ -72,6 +75,7 @@ class Worker:
         """
         if not _in_use.acquire(blocking=False):
             raise RuntimeError("This process already has a worker.")
+        self._concurrency = {MODEL_QUEUE: model_concurrency, TOOL_QUEUE: tool_concurrency}
         try:
             # Before the launch, so that DBOS finds the queues when it starts its threads.
             self._register_queue(MODEL_QUEUE, model_concurrency)
@@ -135,11 +139,16 @@ class Worker:
             self._do(TOOL_QUEUE, lambda: self._handlers.run_call(approval_id, attempt))
 
     def _do(self, queue: str, body: Callable[[], None]) -> None:
+        with self._counting:
+            self._at_work[queue] += 1
         try:
             work.do(body, DBOS.workflow_id, self._stopping)
         finally:
+            with self._counting:
+                was_full = self._at_work[queue] >= self._concurrency[queue]
+                self._at_work[queue] -= 1
             # A slot is free: the next piece need not wait for a poll.
-            self._waker.wake(queue)
+            self._waker.note_end(queue, was_full=was_full)
 
     def _find_active(self) -> set[str]:
         return set(self._dbos._active_workflows_set.activeList())
