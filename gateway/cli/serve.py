@@ -13,7 +13,7 @@ import uvicorn
 
 from gateway.app import create_app
 from gateway.cli.lock import only_process
-from gateway.cli.opening import begin, find_local_modules
+from gateway.cli.opening import begin, find_local_modules, settle_memory
 from gateway.cli.stopping import StopRequest, stop_request
 from gateway.errors import InvalidSetting
 from gateway.web.address import is_loopback
@@ -110,6 +110,7 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        settle_memory()
         self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

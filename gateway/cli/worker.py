@@ -5,7 +5,7 @@ from contextlib import ExitStack
 import typer
 
 from gateway.cli.lock import only_process
-from gateway.cli.opening import begin, check_schema, find_local_modules
+from gateway.cli.opening import begin, check_schema, find_local_modules, settle_memory
 from gateway.cli.stopping import stop_request
 from gateway.composition import open_gateway, start_worker
 from gateway.store.listener import Listener
@@ -25,5 +25,6 @@ def run_worker() -> None:
         listener.start()
         ending.callback(listener.stop)
         start_worker(gateway, settings, ending)
+        settle_memory()
         typer.echo(f"Working on {gateway.database.url.render_as_string()}")
         stop.wait()
