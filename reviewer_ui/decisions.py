@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from gateway.errors import GatewayError, NotFound
 from gateway.store import approvals as approval_rows
-from gateway.usecases import approvals, executions
+from gateway.usecases import approvals, resolutions
 from gateway.usecases.gateway import Gateway
 from gateway.web.state import gateway_of
 from reviewer_ui import forms
@@ -45,7 +45,7 @@ def resolve(request: Request, person: Decider, form: PostedForm, approval_id: st
     """The doubt is settled, or the next attempt is queued. Raises: NotFound; NotInDoubt; InvalidRequest."""
     try:
         settled = forms.settlement_of(form)
-        executions.resolve(
+        resolutions.resolve(
             gateway_of(request),
             person,
             approval_id,

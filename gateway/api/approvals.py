@@ -24,7 +24,7 @@ from gateway.domain.execution import ExecutionStatus
 from gateway.domain.permission import Actor, PersonActor, sees_owner
 from gateway.store import approvals, events
 from gateway.usecases import approvals as usecase
-from gateway.usecases import executions
+from gateway.usecases import resolutions
 from gateway.usecases.gateway import Gateway
 from gateway.web.address import Site
 from gateway.web.body import read_json_body
@@ -182,5 +182,5 @@ def _undo(request: Request, person: PersonActor, approval_id: str) -> bytes:
 def _resolve(request: Request, person: PersonActor, approval_id: str, raw: bytes) -> bytes:
     gateway = gateway_of(request)
     body = ruling.read_resolution(raw, gateway.policy.limits, body_limits_of(request).decision_bytes)
-    executions.resolve(gateway, person, approval_id, body.outcome, result=body.result, note=body.note)
+    resolutions.resolve(gateway, person, approval_id, body.outcome, result=body.result, note=body.note)
     return _read(gateway, site_of(request), person, approval_id).value

@@ -17,6 +17,7 @@ from mistralai.client import Mistral
 from mistralai.client.errors import MistralError, ResponseValidationError
 from mistralai.client.utils import serializers
 
+from gateway.domain.storable import storable
 from gateway.domain.turn import ModelAnswer, ModelRequest, ModelTrouble
 from gateway.runner.answer import NotAnAnswer, read_answer
 
@@ -157,7 +158,7 @@ def _reason(error: MistralError) -> str:
     except (ValueError, AttributeError):
         reason = error.body or "no reason given"
     text = reason if isinstance(reason, str) else json.dumps(reason)
-    return text.replace("\x00", "")[:MAX_REASON_LENGTH].encode("utf-8", "replace").decode()
+    return storable(text[:MAX_REASON_LENGTH])
 
 
 def _retry_after_s(error: MistralError) -> float | None:

@@ -9,7 +9,7 @@ from typing import Protocol
 from gateway.domain.turn import ModelAnswer, ModelRequest, ModelTrouble
 from gateway.engine.engine import Handlers
 from gateway.tools.base import InDoubt, Outcome
-from gateway.usecases import executions, turns
+from gateway.usecases import claims, outcomes, turns
 from gateway.usecases.gateway import Gateway
 
 _log = logging.getLogger(__name__)
@@ -59,12 +59,12 @@ class Worker:
         with self._alone_with(approval_id) as is_alone:
             if not is_alone:
                 return
-            call = executions.claim_call(self._gateway, approval_id, attempt)
+            call = claims.claim_call(self._gateway, approval_id, attempt)
             if call is None:
                 return
-            executions.record_outcome(self._gateway, call, self._run(call))
+            outcomes.record_outcome(self._gateway, call, self._run(call))
 
-    def _run(self, call: executions.ClaimedCall) -> Outcome:
+    def _run(self, call: claims.ClaimedCall) -> Outcome:
         try:
             return call.tool.run(call.context)
         except Exception:

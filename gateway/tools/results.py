@@ -5,6 +5,7 @@ from typing import Any, Final
 from pydantic import ConfigDict, TypeAdapter
 
 from gateway.domain import json_text
+from gateway.domain.storable import storable
 from gateway.errors import InvalidJson
 from gateway.tools.base import Ran
 
@@ -30,11 +31,6 @@ def ran(value: Any) -> Ran:
 def too_large() -> Ran:
     """The outcome of a call whose result is not kept because of its size."""
     return Ran(f"The call ran, but its result is larger than {MAX_RESULT_BYTES // 1024} KiB and was not kept.")
-
-
-def storable(text: str) -> str:
-    """``text`` with the characters that PostgreSQL and UTF-8 refuse (NUL, lone surrogates) replaced."""
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
 
 
 def short(text: str) -> str:

@@ -8,6 +8,7 @@ from gateway.domain.approval import ApprovalStatus, Verdict
 from gateway.domain.arguments import sha256_hex
 from gateway.domain.json_schema import mismatches
 from gateway.domain.json_text import Limits, require_object
+from gateway.domain.storable import storable
 from gateway.domain.title import render_title
 from gateway.domain.turn import ToolCall
 from gateway.errors import InvalidJson, TooLarge
@@ -47,9 +48,9 @@ def open_call(
         round=job.rounds,
         position=position,
         tool_call_id=tool_call_id,
-        action=_storable(call.name)[:200],
+        action=storable(call.name)[:200],
         title="",
-        summary=_storable(summary) if summary else None,
+        summary=storable(summary) if summary else None,
         risk="high",
         details_sha256="",
         created_at=now,
@@ -152,7 +153,7 @@ def _gate(gateway: Gateway, job: Job, approval: Approval, tool: Tool, now: datet
 
 
 def _unusable(approval: Approval, call: ToolCall, now: datetime, reason_code: str, told: str) -> Opened:
-    approval.raw_details = _storable(call.arguments)
+    approval.raw_details = storable(call.arguments)
     approval.details_sha256 = sha256_hex(approval.raw_details)
     approval.title = approval.action
     return _born_rejected(approval, now, reason_code, told)
@@ -167,8 +168,3 @@ def _born_rejected(approval: Approval, now: datetime, reason_code: str, told: st
     decision = ledger.entry(approval, Verdict.REJECT, ledger.SYSTEM, now, reason_code=reason_code, note=told)
     approval.decision_id = decision.id
     return Opened(approval, decision, told)
-
-
-def _storable(text: str) -> str:
-    """Text that both databases can keep: NUL and lone surrogates are shown as U+FFFD."""
-    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()

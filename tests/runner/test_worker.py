@@ -15,7 +15,7 @@ from gateway.runner.worker import Worker
 from gateway.store.session import Database
 from gateway.store.tables import Approval
 from gateway.tools.base import CallContext, Failed, InDoubt, Outcome, Ran
-from gateway.usecases import approvals, executions
+from gateway.usecases import approvals, resolutions
 from gateway.usecases.gateway import Gateway
 from tests.factories import (
     ago,
@@ -66,7 +66,7 @@ def settle(gateway: Gateway, worker: Worker, person: PersonActor, approval: Appr
         case "doubt":
             decide(gateway, person, approval, Approve('{"is_lost": true}'))
             worker.run_call(approval.id, 1)
-            executions.resolve(gateway, person, approval.id, Resolution.DID_NOT_RUN, note="looked")
+            resolutions.resolve(gateway, person, approval.id, Resolution.DID_NOT_RUN, note="looked")
 
 
 @pytest.mark.parametrize("size", [1, 2, 3])

@@ -13,8 +13,8 @@ from gateway.store import executors
 from gateway.store.session import Database
 from gateway.store.tables import Approval
 from gateway.tools.base import Failed, InDoubt, Ran
-from gateway.usecases import executions, recovery
-from gateway.usecases.executions import ClaimedCall
+from gateway.usecases import claims, outcomes, recovery, resolutions
+from gateway.usecases.claims import ClaimedCall
 from gateway.usecases.gateway import Gateway
 from tests.factories import (
     ago,
@@ -47,7 +47,7 @@ def approved(gateway: Gateway, arguments: str = ARGUMENTS) -> Approval:
 
 def claimed_by_a_dead_worker(gateway: Gateway, approval: Approval) -> ClaimedCall:
     """A worker has claimed the call and died, before or after doing it."""
-    claim = executions.claim_call(gateway, approval.id, 1)
+    claim = claims.claim_call(gateway, approval.id, 1)
     assert claim is not None
     change_execution(gateway, approval.id, executor_id="dead")
     return claim
@@ -175,7 +175,7 @@ def test_late_finisher_settles_the_doubt(database: Database, outcome: Ran | Fail
     gateway = make_gateway(database, RecordingTool())
     approval, claim = in_doubt(gateway)
 
-    executions.record_outcome(gateway, claim, outcome)
+    outcomes.record_outcome(gateway, claim, outcome)
 
     assert state(gateway, approval) == status
     assert tool_results(gateway, approval.job_id or "") == [told]
@@ -186,10 +186,10 @@ def test_late_finisher_settles_the_doubt(database: Database, outcome: Ran | Fail
 def test_finisher_after_a_persons_word_leaves_only_an_event(database: Database) -> None:
     gateway = make_gateway(database, RecordingTool())
     approval, claim = in_doubt(gateway)
-    executions.resolve(gateway, make_person(gateway), approval.id, Resolution.DID_NOT_RUN, note="checked")
+    resolutions.resolve(gateway, make_person(gateway), approval.id, Resolution.DID_NOT_RUN, note="checked")
     before = load_execution(gateway, approval.id)
 
-    executions.record_outcome(gateway, claim, Ran("sent after all"))
+    outcomes.record_outcome(gateway, claim, Ran("sent after all"))
 
     assert load_execution(gateway, approval.id) == before
     assert tool_results(gateway, approval.job_id or "") == ["Error: the call did not run. checked"]
@@ -212,7 +212,7 @@ def test_persons_word_settles_the_doubt(
     reviewer = make_person(gateway)
     approval, _ = in_doubt(gateway)
 
-    executions.resolve(gateway, reviewer, approval.id, resolution, result=result, note="looked at the bank")
+    resolutions.resolve(gateway, reviewer, approval.id, resolution, result=result, note="looked at the bank")
 
     execution = load_execution(gateway, approval.id)
     assert execution is not None
@@ -235,7 +235,7 @@ def test_model_is_told_of_the_edit_of_a_call_that_a_person_settled(database: Dat
     decide(gateway, reviewer, approval, Approve('{"amount": 2}'))
     run(gateway, approval)
 
-    executions.resolve(gateway, reviewer, approval.id, Resolution.RAN, result=result, note="looked")
+    resolutions.resolve(gateway, reviewer, approval.id, Resolution.RAN, result=result, note="looked")
 
     [told] = tool_results(gateway, approval.job_id or "")
     edited, rest = told.split("\n")
@@ -248,7 +248,7 @@ def test_run_again_opens_the_next_attempt_with_the_same_key(database: Database) 
     gateway = make_gateway(database, tool)
     approval, claim = in_doubt(gateway)
 
-    executions.resolve(gateway, make_person(gateway), approval.id, Resolution.RUN_AGAIN, note="nothing arrived")
+    resolutions.resolve(gateway, make_person(gateway), approval.id, Resolution.RUN_AGAIN, note="nothing arrived")
     assert load_job(gateway, approval.job_id or "").status == "running"
     run(gateway, approval)
 
@@ -257,7 +257,7 @@ def test_run_again_opens_the_next_attempt_with_the_same_key(database: Database) 
     assert context.arguments_json == ARGUMENTS
     assert (state(gateway, approval, 1), state(gateway, approval, 2)) == ("failed", "succeeded")
     assert tool_results(gateway, approval.job_id or "") == ["sent"]
-    executions.record_outcome(gateway, claim, Ran("the first one, late"))
+    outcomes.record_outcome(gateway, claim, Ran("the first one, late"))
     assert tool_results(gateway, approval.job_id or "") == ["sent"]
     assert event_names(gateway, approval.job_id or "")[-1] == "execution.finished_late"
 
@@ -266,10 +266,10 @@ def test_old_piece_of_work_does_not_run_the_next_attempt(database: Database) -> 
     tool = RecordingTool()
     gateway = make_gateway(database, tool)
     approval, _ = in_doubt(gateway)
-    executions.resolve(gateway, make_person(gateway), approval.id, Resolution.RUN_AGAIN, note="n")
+    resolutions.resolve(gateway, make_person(gateway), approval.id, Resolution.RUN_AGAIN, note="n")
 
-    assert executions.claim_call(gateway, approval.id, 1) is None
-    assert executions.claim_call(gateway, approval.id, 3) is None
+    assert claims.claim_call(gateway, approval.id, 1) is None
+    assert claims.claim_call(gateway, approval.id, 3) is None
     assert state(gateway, approval, 2) is None
 
 
@@ -278,18 +278,18 @@ def test_nothing_but_doubt_can_be_resolved(database: Database) -> None:
     reviewer = make_person(gateway)
     [pending] = ask(gateway, call("send"))
     waiting, started, done = approved(gateway), approved(gateway), approved(gateway)
-    executions.claim_call(gateway, started.id, 1)
+    claims.claim_call(gateway, started.id, 1)
     run(gateway, done)
 
     for approval in (pending, waiting, started, done):
         with pytest.raises(NotInDoubt):
-            executions.resolve(gateway, reviewer, approval.id, Resolution.RAN, note="n")
+            resolutions.resolve(gateway, reviewer, approval.id, Resolution.RAN, note="n")
     with pytest.raises(NotFound):
-        executions.resolve(gateway, reviewer, "apr_nothing", Resolution.RAN, note="n")
+        resolutions.resolve(gateway, reviewer, "apr_nothing", Resolution.RAN, note="n")
     settled, _ = in_doubt(gateway)
-    executions.resolve(gateway, reviewer, settled.id, Resolution.RAN, note="n")
+    resolutions.resolve(gateway, reviewer, settled.id, Resolution.RAN, note="n")
     with pytest.raises(NotInDoubt):
-        executions.resolve(gateway, reviewer, settled.id, Resolution.DID_NOT_RUN, note="n")
+        resolutions.resolve(gateway, reviewer, settled.id, Resolution.DID_NOT_RUN, note="n")
 
 
 def test_auditor_settles_nothing(database: Database) -> None:
@@ -297,7 +297,7 @@ def test_auditor_settles_nothing(database: Database) -> None:
     approval, _ = in_doubt(gateway)
 
     with pytest.raises(NotAllowed):
-        executions.resolve(gateway, make_person(gateway, role=Role.AUDITOR), approval.id, Resolution.RAN, note="n")
+        resolutions.resolve(gateway, make_person(gateway, role=Role.AUDITOR), approval.id, Resolution.RAN, note="n")
     assert state(gateway, approval) == "unknown"
 
 
@@ -369,7 +369,7 @@ def test_status_set_by_hand_without_a_decision_never_runs(database: Database) ->
 
 
 def test_unknown_call_is_nothing_to_run(database: Database) -> None:
-    assert executions.claim_call(make_gateway(database), "apr_nothing", 1) is None
+    assert claims.claim_call(make_gateway(database), "apr_nothing", 1) is None
 
 
 def test_tool_changed_before_the_claim_is_pending_again(database: Database) -> None:

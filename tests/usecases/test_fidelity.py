@@ -14,7 +14,7 @@ from gateway.domain.approval import Approve
 from gateway.domain.arguments import is_same, sha256_hex
 from gateway.domain.json_text import LiteralValue
 from gateway.store.session import Database
-from gateway.usecases import executions
+from gateway.usecases import claims
 from tests.domain.test_argument_fidelity import keys, trees, write, write_object, writers
 from tests.factories import ask, call, decide, load_execution, make_gateway, make_person, run, tool_results
 from tests.fakes import RecordingTool
@@ -60,7 +60,7 @@ def test_executed_bytes_are_the_decided_ones(quick_database: Database) -> None:
             decided[n] = asked[n] if is_same(edited, asked[n]) else edited
         assert decided[1] != asked[1]
         for approval, text in zip(approvals, decided, strict=True):
-            claimed = executions.claim_call(gateway, approval.id, 1)
+            claimed = claims.claim_call(gateway, approval.id, 1)
             assert claimed is not None
             assert claimed.context.arguments_json.encode() == text.encode()
             documents_seen += len(trees)

@@ -10,7 +10,7 @@ from gateway.errors import AlreadyDecided, JobFinished, NotAllowed, NotFound, No
 from gateway.runner.worker import Worker
 from gateway.store.session import Database
 from gateway.tools.base import CallContext, InDoubt, Ran
-from gateway.usecases import approvals, executions, jobs, turns
+from gateway.usecases import approvals, jobs, resolutions, turns
 from tests.factories import (
     ago,
     answer,
@@ -300,7 +300,7 @@ def test_attempt_that_a_person_asked_for_is_cancelled_before_its_claim(database:
     [approval] = ask(gateway, call("send"), actor=app)
     decide(gateway, reviewer, approval)
     run(gateway, approval)
-    executions.resolve(gateway, reviewer, approval.id, Resolution.RUN_AGAIN, note="lost")
+    resolutions.resolve(gateway, reviewer, approval.id, Resolution.RUN_AGAIN, note="lost")
 
     jobs.cancel(gateway, app, approval.job_id or "")
     run(gateway, approval)
@@ -320,11 +320,11 @@ def test_doubt_in_a_cancelled_job_is_settled_but_nothing_runs_again(database: Da
     jobs.cancel(gateway, app, approval.job_id or "")
 
     with pytest.raises(JobFinished) as caught:
-        executions.resolve(gateway, reviewer, approval.id, Resolution.RUN_AGAIN, note="again")
+        resolutions.resolve(gateway, reviewer, approval.id, Resolution.RUN_AGAIN, note="again")
     assert caught.value.facts == {"job_status": "cancelled"}
     run(gateway, approval)
     assert len(tool.calls) == 1
-    executions.resolve(gateway, reviewer, approval.id, Resolution.RAN, result="it did", note="looked")
+    resolutions.resolve(gateway, reviewer, approval.id, Resolution.RAN, result="it did", note="looked")
 
     assert tool_results(gateway, approval.job_id or "") == ["it did"]
     assert load_job(gateway, approval.job_id or "").status == "cancelled"

@@ -1,4 +1,4 @@
-"""Running approved calls: the claim before the side effect, the record after it, and settling doubt."""
+"""The claim that stands between a decision and its side effect."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -6,15 +6,14 @@ from datetime import datetime, timedelta
 from gateway.domain.approval import ApprovalStatus, Verdict, check_transition
 from gateway.domain.arguments import sha256_hex
 from gateway.domain.event import EventName
-from gateway.domain.execution import ExecutionStatus, Resolution
+from gateway.domain.execution import ExecutionStatus
 from gateway.domain.job import JobStatus
-from gateway.domain.permission import PersonActor
-from gateway.errors import JobFinished, NotFound, NotInDoubt
 from gateway.store import calls, decisions, events, executions
 from gateway.store.session import Session
 from gateway.store.tables import Approval, Execution, Job
-from gateway.tools.base import CallContext, Failed, InDoubt, Outcome, Ran, Tool
-from gateway.usecases import accounts, intake, ledger, progress
+from gateway.tools.base import CallContext, Tool
+from gateway.usecases import intake, ledger, progress
+from gateway.usecases.attempts import doubt_attempt
 from gateway.usecases.gateway import Gateway
 
 
@@ -59,78 +58,6 @@ def claim_call(gateway: Gateway, approval_id: str, attempt: int) -> ClaimedCall 
             _refuse(gateway, session, job, approval, error, gateway.wording.run_window_passed, now)
             return None
         return _start(gateway, session, job, approval, tool, now)
-
-
-def record_outcome(gateway: Gateway, call: ClaimedCall, outcome: Outcome) -> None:
-    """The attempt has this outcome, its tool message is written and the job goes on.
-
-    A finisher that comes after its attempt was called in doubt still settles
-    it; one that comes after a person has settled it leaves an event only.
-    """
-    approval_id, attempt = call.context.approval_id, call.context.attempt
-    with gateway.database.write() as session:
-        job, approval = calls.lock(session, approval_id)
-        execution = executions.find(session, approval_id, attempt)
-        if job is None or approval is None or execution is None:
-            return
-        now = gateway.database.now(session)
-        if ExecutionStatus(execution.status) not in {ExecutionStatus.STARTED, ExecutionStatus.UNKNOWN}:
-            events.record(session, job, EventName.EXECUTION_FINISHED_LATE, now, approval=approval, attempt=attempt)
-            return
-        match _with_doubt_kept(call, outcome):
-            case Ran(result):
-                text = _told(gateway, approval, _storable(result))
-                _settle(session, job, approval, execution, ExecutionStatus.SUCCEEDED, now, text, result=result)
-            case Failed(error):
-                text = gateway.wording.tool_error.format(error=_storable(error))
-                _settle(session, job, approval, execution, ExecutionStatus.FAILED, now, text, error=error)
-            case InDoubt(reason):
-                _doubt(session, job, approval, execution, reason, now)
-        progress.carry_on(gateway, session, job, now)
-
-
-def resolve(
-    gateway: Gateway,
-    person: PersonActor,
-    approval_id: str,
-    resolution: Resolution,
-    *,
-    result: str | None = None,
-    note: str | None = None,
-    channel: str = "api",
-) -> Approval:
-    """A person's word settles a call that was in doubt, or opens its next attempt with the same key.
-
-    Raises: NotFound; NotAllowed; NotInDoubt when nothing is in doubt here (any more);
-    JobFinished when it should run again for a job that has ended.
-    """
-    with gateway.database.write() as session:
-        job, approval = calls.lock(session, approval_id)
-        decider = accounts.check_may_decide(session, person)
-        if job is None or approval is None:
-            raise NotFound
-        now = gateway.database.now(session)
-        execution = executions.find(session, approval_id, approval.attempt)
-        if execution is None or execution.status != ExecutionStatus.UNKNOWN:
-            raise NotInDoubt
-        _apply_resolution(gateway, session, job, approval, execution, resolution, decider, result, note, now)
-        events.record(
-            session, job, EventName.EXECUTION_RESOLVED, now, approval=approval, outcome=resolution, by=decider.name
-        )
-        progress.carry_on(gateway, session, job, now)
-        entry = ledger.entry(
-            approval, Verdict.RESOLVE, ledger.by_person(decider, channel), now,
-            note=note, reason_code=resolution, response=result,
-        )  # fmt: skip
-        decisions.append(session, [entry])
-        return approval
-
-
-def _with_doubt_kept(call: ClaimedCall, outcome: Outcome) -> Outcome:
-    """A repeat that failed does not prove that the first try did nothing."""
-    if call.is_repeat and isinstance(outcome, Failed):
-        return InDoubt(f"The worker stopped while this call was running; the repeat gave: {outcome.error}")
-    return outcome
 
 
 def _start(
@@ -200,7 +127,7 @@ def _left_behind(
         if is_ours or executions.take_over(session, execution, gateway.engine.executor_id):
             return replace(_claimed(tool, approval, effective), is_repeat=True)
         return None
-    _doubt(session, job, approval, execution, "The worker stopped while this call was running.", now)
+    doubt_attempt(session, job, approval, execution, "The worker stopped while this call was running.", now)
     progress.carry_on(gateway, session, job, now)
     return None
 
@@ -239,79 +166,7 @@ def _refuse(
     progress.carry_on(gateway, session, job, now)
 
 
-def _settle(
-    session: Session,
-    job: Job,
-    approval: Approval,
-    execution: Execution,
-    status: ExecutionStatus,
-    now: datetime,
-    told: str,
-    *,
-    result: str | None = None,
-    error: str | None = None,
-    resolved_by: str | None = None,
-) -> None:
-    kept = {"result": _storable(result) if result is not None else None, "error": _storable(error) if error else None}
-    if not executions.settle(session, execution, status, now=now, resolved_by=resolved_by, **kept):
-        raise NotInDoubt
-    name = EventName.EXECUTION_SUCCEEDED if status is ExecutionStatus.SUCCEEDED else EventName.EXECUTION_FAILED
-    events.record(session, job, name, now, approval=approval, attempt=execution.attempt)
-    progress.write_result(session, approval, told, now)
-
-
-def _doubt(session: Session, job: Job, approval: Approval, execution: Execution, reason: str, now: datetime) -> None:
-    if execution.status == ExecutionStatus.UNKNOWN:
-        return
-    executions.settle(session, execution, ExecutionStatus.UNKNOWN, now=now, error=_storable(reason))
-    events.record(session, job, EventName.EXECUTION_DOUBTED, now, approval=approval, attempt=execution.attempt)
-
-
-def _apply_resolution(
-    gateway: Gateway,
-    session: Session,
-    job: Job,
-    approval: Approval,
-    execution: Execution,
-    resolution: Resolution,
-    decider: PersonActor,
-    result: str | None,
-    note: str | None,
-    now: datetime,
-) -> None:
-    match resolution:
-        case Resolution.RAN:
-            told = _told(gateway, approval, gateway.wording.ran_without_result if result is None else result)
-            _settle(
-                session, job, approval, execution, ExecutionStatus.SUCCEEDED, now, told,
-                result=result, resolved_by=decider.id,
-            )  # fmt: skip
-        case Resolution.DID_NOT_RUN:
-            told = gateway.wording.say_did_not_run(note)
-            _settle(
-                session, job, approval, execution, ExecutionStatus.FAILED, now, told,
-                error="A person recorded that the call did not run.", resolved_by=decider.id,
-            )  # fmt: skip
-        case Resolution.RUN_AGAIN:
-            if JobStatus(job.status).is_final:
-                raise JobFinished("The job has ended: its calls cannot be run again.", job_status=job.status)
-            error = "In doubt; a person asked for another attempt."
-            executions.settle(session, execution, ExecutionStatus.FAILED, now=now, error=error, resolved_by=decider.id)
-            approval.attempt += 1
-            gateway.engine.enqueue_run(session, approval.id, approval.attempt, job.seq)
-
-
-def _told(gateway: Gateway, approval: Approval, result: str) -> str:
-    if approval.modified_details is None:
-        return result
-    return gateway.wording.ran_with_edits.format(arguments=approval.modified_details, result=result)
-
-
 def _is_past_window(approval: Approval, now: datetime) -> bool:
     if approval.run_within_s is None or approval.decided_at is None:
         return False
     return now > approval.decided_at + timedelta(seconds=approval.run_within_s)
-
-
-def _storable(text: str) -> str:
-    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
