@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from gateway.domain.turn import ModelAnswer, ModelRequest, ModelTrouble
+from gateway.domain.turn import ModelAnswer, ModelRequest
 from gateway.tools.base import CallContext, Outcome, Ran, ToolDefinition
 
 ANY_OBJECT = {"type": "object", "properties": {}}
@@ -47,15 +47,15 @@ class RecordingTool:
 
 
 class ScriptedModel:
-    """Gives these answers one after the other; a ``ModelTrouble`` among them is raised."""
+    """Gives these answers one after the other; an exception among them is raised."""
 
-    def __init__(self, answers: Iterable[ModelAnswer | ModelTrouble] = ()) -> None:
+    def __init__(self, answers: Iterable[ModelAnswer | Exception] = ()) -> None:
         self.answers = list(answers)
         self.requests: list[ModelRequest] = []
 
     def complete(self, request: ModelRequest) -> ModelAnswer:
         self.requests.append(request)
         answer = self.answers.pop(0)
-        if isinstance(answer, ModelTrouble):
+        if isinstance(answer, Exception):
             raise answer
         return answer

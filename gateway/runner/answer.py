@@ -15,6 +15,9 @@ from gateway.errors import GatewayError
 #: Of an answer; the arguments in it have their own, narrower limits at intake.
 _BODY_LIMITS = Limits(max_bytes=64 << 20, max_string_bytes=64 << 20, max_depth=200, max_keys=1_000_000)
 
+MAX_TOKENS = 10_000_000  # of one call; more is not a count
+MAX_INT_DIGITS = 20
+
 
 class NotAnAnswer(Exception):
     """The body is not a chat completion with a message in it."""
@@ -23,7 +26,7 @@ class NotAnAnswer(Exception):
 def read_answer(body: str) -> ModelAnswer:
     """The turn in a chat completion's body. Raises: NotAnAnswer."""
     try:
-        completion = json.loads(body)
+        completion = json.loads(body, parse_int=_small_int)
         choice = completion["choices"][0]
         received = choice["message"]
         calls = tuple(_call(body, index, call) for index, call in enumerate(received.get("tool_calls") or ()))
@@ -36,7 +39,7 @@ def read_answer(body: str) -> ModelAnswer:
             calls=calls,
             usage=_usage(completion.get("usage") or {}),
         )
-    except (KeyError, IndexError, TypeError, AttributeError, ValueError, RecursionError) as error:
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError, OverflowError, RecursionError) as error:
         raise NotAnAnswer(f"The answer of the model cannot be read ({type(error).__name__}).") from error
 
 
@@ -94,10 +97,20 @@ def _text(content: Any) -> str:
 
 def _usage(usage: dict[str, Any]) -> Usage:
     return Usage(
-        prompt_tokens=int(usage.get("prompt_tokens") or 0),
-        completion_tokens=int(usage.get("completion_tokens") or 0),
-        total_tokens=int(usage.get("total_tokens") or 0),
+        prompt_tokens=_tokens(usage.get("prompt_tokens")),
+        completion_tokens=_tokens(usage.get("completion_tokens")),
+        total_tokens=_tokens(usage.get("total_tokens")),
     )
+
+
+def _tokens(count: Any) -> int:
+    """A count as it may be stored and added up; 0 for what cannot be one."""
+    return count if isinstance(count, int) and 0 <= count <= MAX_TOKENS else 0
+
+
+def _small_int(literal: str) -> int:
+    # Python refuses to read integers of more than 4,300 digits. Arguments are read apart, from their exact text.
+    return int(literal) if len(literal) <= MAX_INT_DIGITS else 0
 
 
 def _encodable(value: Any) -> Any:

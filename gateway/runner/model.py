@@ -155,9 +155,9 @@ def _reason(error: MistralError) -> str:
     try:
         body = json.loads(error.body)
         reason = body.get("message") or body.get("detail") or body
-    except (ValueError, AttributeError):
-        reason = error.body or "no reason given"
-    text = reason if isinstance(reason, str) else json.dumps(reason)
+        text = reason if isinstance(reason, str) else json.dumps(reason)
+    except (ValueError, AttributeError, RecursionError):
+        text = error.body or "no reason given"
     return storable(text[:MAX_REASON_LENGTH])
 
 

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from gateway.domain.turn import ModelAnswer, ModelRequest, ModelTrouble
 from gateway.engine.engine import Handlers
+from gateway.errors import DatabaseUnavailable
 from gateway.tools.base import InDoubt, Outcome
 from gateway.usecases import claims, outcomes, turns
 from gateway.usecases.gateway import Gateway
@@ -44,15 +45,21 @@ class Worker:
             if claim is None:
                 return
             try:
-                answer = self._model.complete(claim.request)
+                turns.record_answer(self._gateway, claim, self._model.complete(claim.request))
             except ModelTrouble as trouble:
                 _log.warning(
                     "model call gave no answer",
                     extra={"event": "turn.delayed", "job_id": job_id, "code": trouble.code},
                 )
                 turns.record_trouble(self._gateway, claim, trouble)
-                return
-            turns.record_answer(self._gateway, claim, answer)
+            except DatabaseUnavailable:
+                raise
+            except Exception:
+                # Whatever a model may send: the call is counted and given up in the end, never repeated for ever.
+                _log.exception("answer cannot be taken", extra={"event": "turn.broke_off", "job_id": job_id})
+                reason = "The answer of the model cannot be taken."
+                unusable = ModelTrouble("model_bad_answer", reason, is_permanent=False)
+                turns.record_trouble(self._gateway, claim, unusable)
 
     def run_call(self, approval_id: str, attempt: int) -> None:
         """The approved call was run, if it may and nobody else is at it, and its outcome is recorded."""

@@ -12,9 +12,10 @@ from sqlalchemy import select as sql_select
 from sqlalchemy.types import NullType
 from sqlmodel import Session, col, func, or_, select
 
+from gateway.domain.approval import ApprovalStatus, Verdict
 from gateway.domain.chain import entry_hash
 from gateway.store import pages
-from gateway.store.tables import Decision, DecisionHead
+from gateway.store.tables import Approval, Decision, DecisionHead
 
 STREAM_BATCH = 500
 SQLITE_TIME = "%Y-%m-%d %H:%M:%S.%f"
@@ -22,6 +23,13 @@ SQLITE_TIME = "%Y-%m-%d %H:%M:%S.%f"
 _INSERT = insert(Decision.__table__)  # type: ignore[attr-defined]
 _HEAD: Table = DecisionHead.__table__  # type: ignore[attr-defined]
 _LOCK_HEAD = sql_select(_HEAD.c.seq, _HEAD.c.hash).with_for_update()
+_LAST_RULING = (
+    select(Decision)
+    .where(Decision.approval_id == bindparam("approval_id"))
+    .where(col(Decision.verdict).not_in((Verdict.RESOLVE, Verdict.EXTEND)))
+    .order_by(col(Decision.seq).desc())
+    .limit(1)
+)
 _MOVE_HEAD = update(_HEAD).where(_HEAD.c.seq == bindparam("from_seq"))
 
 
@@ -67,6 +75,7 @@ class Filter:
     job_id: str | None = None
     approval_id: str | None = None
     app: str | None = None
+    released_by: datetime | None = None  #: leaves out approvals that could still be undone at this time
     q: str | None = None  #: words in note, action, response or the edited arguments
 
 
@@ -102,6 +111,11 @@ def head(session: Session) -> DecisionHead:
 
 def find(session: Session, decision_id: str) -> Decision | None:
     return session.exec(select(Decision).where(Decision.id == decision_id)).one_or_none()
+
+
+def last_ruling(session: Session, approval_id: str) -> Decision | None:
+    """The last decision that moved this approval: out of pending, or back to it."""
+    return session.exec(_LAST_RULING, params={"approval_id": approval_id}).one_or_none()
 
 
 def find_many(session: Session, decision_ids: Sequence[str]) -> dict[str, Decision]:
@@ -202,6 +216,14 @@ def _matching(wanted: Filter) -> Any:
         statement = statement.where(col(Decision.at) >= wanted.since)
     if wanted.until:
         statement = statement.where(col(Decision.at) < wanted.until)
+    if wanted.released_by:
+        held = select(Approval.id).where(
+            col(Approval.decision_id) == col(Decision.id),
+            col(Approval.id) == col(Decision.approval_id),
+            col(Approval.status) == ApprovalStatus.APPROVED,
+            col(Approval.release_at) > wanted.released_by,
+        )
+        statement = statement.where(~held.exists())
     if wanted.reviewer:
         statement = statement.where(
             or_(col(Decision.actor_id) == wanted.reviewer, func.lower(Decision.actor_name) == wanted.reviewer.lower())

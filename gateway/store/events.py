@@ -54,6 +54,11 @@ def record(
         announce(session, approval_topic(approval.id), INBOX_TOPIC)
 
 
+def whisper(session: Session, approval: Approval) -> None:
+    """Whoever looks at this approval looks again after the commit; its job's feed does not tell of it."""
+    announce(session, approval_topic(approval.id), INBOX_TOPIC)
+
+
 def add_first(session: Session, job_ids: Iterable[str], name: EventName, now: datetime) -> None:
     """The first event of each job that is being written; nobody waits for it yet."""
     rows = [

@@ -100,7 +100,8 @@ def undo(gateway: Gateway, person: PersonActor, approval_id: str, *, channel: st
             raise NotUndoable
         _reopen(approval)
         if job is not None:
-            events.record(session, job, EventName.APPROVAL_REOPENED, now, approval=approval, by=decider.name)
+            # Its feed never told that it was approved.
+            events.whisper(session, approval)
             progress.carry_on(gateway, session, job, now)
         by = ledger.by_person(decider, channel)
         decisions.append(session, [ledger.entry(approval, Verdict.UNDO, by, now)])
@@ -231,12 +232,16 @@ def _rule(
 
 
 def _follow_up(gateway: Gateway, session: Session, job: Job, approval: Approval, ruling: Ruling, now: datetime) -> None:
-    events.record(session, job, EventName.APPROVAL_DECIDED, now, approval=approval, status=approval.status)
+    if progress.is_held(approval, now):
+        # The feed tells of it when it is released: until then every face says pending.
+        events.whisper(session, approval)
+    else:
+        events.record(session, job, EventName.APPROVAL_DECIDED, now, approval=approval, status=approval.status)
     match ruling.choice:
         case Approve():
-            release_at = approval.release_at or now
-            delay_s = max(0.0, (release_at - now).total_seconds())
-            gateway.engine.enqueue_run(session, approval.id, approval.attempt, job.seq, delay_s=delay_s)
+            delay_s = max(0.0, ((approval.release_at or now) - now).total_seconds())
+            piece = progress.piece_of(now)
+            gateway.engine.enqueue_run(session, approval.id, approval.attempt, piece, delay_s=delay_s)
         case Reject():
             progress.write_result(session, approval, gateway.wording.say_rejected(ruling.note), now)
         case Respond(response):

@@ -11,7 +11,7 @@ from gateway.domain.job import JobStatus
 from gateway.store import calls, decisions, events, executions
 from gateway.store.session import Session
 from gateway.store.tables import Approval, Execution, Job
-from gateway.tools.base import CallContext, Tool
+from gateway.tools.base import CallContext, Tool, clock_s
 from gateway.usecases import intake, ledger, progress
 from gateway.usecases.attempts import doubt_attempt
 from gateway.usecases.gateway import Gateway
@@ -46,9 +46,9 @@ def claim_call(gateway: Gateway, approval_id: str, attempt: int) -> ClaimedCall 
         if approval.status != ApprovalStatus.APPROVED:
             return None
         if approval.release_at is not None and approval.release_at > now:
-            # The queue's clock ran ahead of the database's: come back. A number of its own, or it is this same piece.
-            delay_s, piece = (approval.release_at - now).total_seconds(), round(now.timestamp() * 1e6)
-            gateway.engine.enqueue_run(session, approval.id, attempt, piece, delay_s=delay_s)
+            # The queue's clock ran ahead of the database's: come back, as a piece of its own.
+            delay_s = (approval.release_at - now).total_seconds()
+            gateway.engine.enqueue_run(session, approval.id, attempt, progress.piece_of(now), delay_s=delay_s)
             return None
         if tool is None or tool.definition.sha256 != approval.tool_sha256:
             _reopen(gateway, session, job, approval, tool, now)
@@ -78,31 +78,39 @@ def _start(
             started_at=now,
         )
     )
+    was_held = approval.decided_at is not None and progress.is_held(approval, approval.decided_at)
+    if was_held:
+        # Until its release no face said that it was decided.
+        events.record(session, job, EventName.APPROVAL_DECIDED, now, approval=approval, status=approval.status)
     events.record(session, job, EventName.EXECUTION_STARTED, now, approval=approval, attempt=approval.attempt)
     if job.status == JobStatus.WAITING:
         # The hold of an approval on the pages has passed: perhaps nobody is awaited any more.
         progress.carry_on(gateway, session, job, now)
-    return _claimed(tool, approval, effective)
+    return _claimed(gateway, tool, approval, effective)
 
 
 def _decided_arguments(session: Session, approval: Approval) -> str | None:
     """The bytes about to run, if the log holds an approval of exactly them; None whatever else happened to the row."""
     effective = approval.details if approval.modified_details is None else approval.modified_details
-    decision = decisions.find(session, approval.decision_id) if approval.decision_id else None
-    if effective is None or decision is None:
+    # Not the decision that the row names: one that was undone since is still in the log.
+    decision = decisions.last_ruling(session, approval.id)
+    if effective is None or decision is None or decision.verdict != Verdict.APPROVE:
         return None
-    is_theirs = decision.approval_id == approval.id and decision.verdict == Verdict.APPROVE
+    is_theirs = decision.id == approval.decision_id and decision.action == approval.action
     is_decided = sha256_hex(effective) == approval.effective_sha256 == decision.effective_sha256
     return effective if is_theirs and is_decided else None
 
 
-def _claimed(tool: Tool, approval: Approval, effective: str) -> ClaimedCall:
+def _claimed(gateway: Gateway, tool: Tool, approval: Approval, effective: str) -> ClaimedCall:
     context = CallContext(
         arguments_json=effective,
         approval_id=approval.id,
         job_id=approval.job_id,
         idempotency_key=approval.id,
         attempt=approval.attempt,
+        # Before others may take this worker for dead: one that was frozen meanwhile must not send what a person has
+        # settled by then.
+        start_by_s=clock_s() + gateway.policy.lease_s / 2,
     )
     return ClaimedCall(tool, context)
 
@@ -125,7 +133,7 @@ def _left_behind(
     is_same_tool = tool is not None and tool.definition.sha256 == approval.tool_sha256
     if tool is not None and is_same_tool and tool.definition.idempotent and effective is not None:
         if is_ours or executions.take_over(session, execution, gateway.engine.executor_id):
-            return replace(_claimed(tool, approval, effective), is_repeat=True)
+            return replace(_claimed(gateway, tool, approval, effective), is_repeat=True)
         return None
     doubt_attempt(session, job, approval, execution, "The worker stopped while this call was running.", now)
     progress.carry_on(gateway, session, job, now)

@@ -96,10 +96,10 @@ def cancel(gateway: Gateway, actor: Actor, job_id: str, *, channel: str = "api")
 
 def _draft(gateway: Gateway, actor: Actor, submission: Submission, now: datetime) -> Job | UnknownTool:
     known = gateway.tools.names()
-    for name in submission.tools or ():
+    tools = list(known if submission.tools is None else submission.tools)
+    for name in (*tools, *_forced_tool(submission)):
         if name not in known:
             return UnknownTool(f"No tool is called {name!r} here.", tool=name)
-    tools = list(known if submission.tools is None else submission.tools)
     model = submission.model if submission.agent_id else submission.model or gateway.policy.default_model
     return Job(
         id=new_id("job"),
@@ -120,6 +120,14 @@ def _draft(gateway: Gateway, actor: Actor, submission: Submission, now: datetime
         created_at=now,
         updated_at=now,
     )
+
+
+def _forced_tool(submission: Submission) -> tuple[str, ...]:
+    match submission.options.get("tool_choice"):
+        case {"function": {"name": str(name)}}:
+            return (name,)
+        case _:
+            return ()
 
 
 def _begin(

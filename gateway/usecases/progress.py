@@ -46,6 +46,11 @@ def find_next_step(session: Session, job: Job, now: datetime) -> NextStep:
     return next_step(job.rounds, calls.of_round(session, job.id, job.rounds, now))
 
 
+def piece_of(now: datetime) -> int:
+    """A number that no event of a job has, so that a queue takes it for new work."""
+    return round(now.timestamp() * 1_000_000)
+
+
 def is_held(approval: Approval, now: datetime) -> bool:
     """True between an approval and its release."""
     return approval_is_held(approval.status, approval.release_at, now)

@@ -40,7 +40,7 @@ def _requeue_job(gateway: Gateway, job_id: str) -> int:
                 turn = turns.find(session, job_id, number)
                 if turn is not None and turn.retry_at is not None and turn.retry_at > now:
                     return 0
-                gateway.engine.enqueue_advance(session, job_id, _piece(now))
+                gateway.engine.enqueue_advance(session, job_id, progress.piece_of(now))
                 return 1
             case AwaitTools():
                 return _requeue_calls(gateway, session, job, now)
@@ -55,7 +55,7 @@ def _requeue_calls(gateway: Gateway, session: Session, job: Job, now: datetime) 
     pieces = 0
     for approval in approvals.of_round(session, job.id, job.rounds):
         if approval.status == ApprovalStatus.APPROVED and approval.position not in finished:
-            gateway.engine.enqueue_run(session, approval.id, approval.attempt, _piece(now))
+            gateway.engine.enqueue_run(session, approval.id, approval.attempt, progress.piece_of(now))
             pieces += 1
     return pieces
 
@@ -66,10 +66,5 @@ def _requeue_call(gateway: Gateway, approval_id: str, attempt: int) -> int:
         now = gateway.database.now(session)
         if execution is None or gateway.engine.is_executor_alive(session, execution.executor_id, now):
             return 0
-        gateway.engine.enqueue_run(session, approval_id, attempt, _piece(now))
+        gateway.engine.enqueue_run(session, approval_id, attempt, progress.piece_of(now))
         return 1
-
-
-def _piece(now: datetime) -> int:
-    """A number that no event of a job has, so that the queue takes it for new work."""
-    return round(now.timestamp() * 1_000_000)

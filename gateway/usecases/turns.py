@@ -18,6 +18,7 @@ from gateway.usecases.gateway import Gateway
 from gateway.usecases.ids import new_tool_call_id
 
 MAX_TOOL_CALL_ID_LENGTH = 200
+MAX_BAD_ANSWERS = 5
 CLAIM_MARGIN_S = 15.0  # beyond the model's time-out: for storing the answer
 
 
@@ -94,6 +95,8 @@ def record_trouble(gateway: Gateway, claim: Claim, trouble: ModelTrouble) -> Non
         began = turn.first_claimed_at or now
         delay_s = _retry_delay_s(gateway, turn.attempts, trouble)
         gave_up = (now - began).total_seconds() + delay_s > gateway.policy.model_give_up_s
+        # An answer that cannot be read was paid for, and the next one will hardly be another.
+        gave_up |= trouble.code == "model_bad_answer" and turn.attempts >= MAX_BAD_ANSWERS
         if trouble.is_permanent or gave_up:
             progress.end(session, job, JobStatus.FAILED, now, error_code=trouble.code, error_message=trouble.message)
             return

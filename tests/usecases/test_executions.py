@@ -13,7 +13,7 @@ from gateway.store import executors
 from gateway.store.session import Database
 from gateway.store.tables import Approval
 from gateway.tools.base import Failed, InDoubt, Ran
-from gateway.usecases import claims, outcomes, recovery, resolutions
+from gateway.usecases import approvals, claims, outcomes, recovery, resolutions
 from gateway.usecases.claims import ClaimedCall
 from gateway.usecases.gateway import Gateway
 from tests.factories import (
@@ -368,6 +368,32 @@ def test_status_set_by_hand_without_a_decision_never_runs(database: Database) ->
     assert tool.calls == []
 
 
+def test_approval_of_another_action_never_runs(database: Database) -> None:
+    tool, other = RecordingTool(), RecordingTool("other")
+    gateway = make_gateway(database, tool, other)
+    approval = approved(gateway)
+    change_approval(gateway, approval.id, action="other", tool_sha256=other.definition.sha256)
+
+    run(gateway, approval)
+
+    assert (tool.calls, other.calls) == ([], []), "the decision row says which tool was decided"
+
+
+def test_undone_approval_that_was_brought_back_by_hand_never_runs(database: Database) -> None:
+    tool = RecordingTool()
+    gateway = make_gateway(database, tool, undo_hold_s=30.0)
+    person = make_person(gateway)
+    [approval] = ask(gateway, call("send", ARGUMENTS))
+    decided = decide(gateway, person, approval, channel="page")
+    old = {"decision_id": decided.decision_id, "effective_sha256": decided.effective_sha256}
+    approvals.undo(gateway, person, approval.id, channel="page")
+    change_approval(gateway, approval.id, status="approved", release_at=ago(gateway, 1), **old)
+
+    run(gateway, approval)
+
+    assert tool.calls == [], "the last word in the log is the undo"
+
+
 def test_unknown_call_is_nothing_to_run(database: Database) -> None:
     assert claims.claim_call(make_gateway(database), "apr_nothing", 1) is None
 
@@ -461,3 +487,22 @@ def test_quiet_call_of_a_dead_worker_is_queued_again(database: Database) -> None
 
     assert recovery.requeue_quiet(gateway, 60) >= 1
     assert state(gateway, approval) == "started"
+
+
+def test_call_of_a_worker_that_was_frozen_after_its_claim_is_not_sent(database: Database) -> None:
+    tool = RecordingTool()
+    gateway = make_gateway(database, tool, lease_s=0.0)
+    approval = approved(gateway)
+
+    claimed = claims.claim_call(gateway, approval.id, 1)
+
+    assert claimed is not None
+    assert claimed.context.is_overdue()
+
+
+def test_live_worker_has_half_its_lease_to_send_the_call(database: Database) -> None:
+    gateway = make_gateway(database, RecordingTool(), lease_s=60.0)
+    claimed = claims.claim_call(gateway, approved(gateway).id, 1)
+
+    assert claimed is not None
+    assert not claimed.context.is_overdue()

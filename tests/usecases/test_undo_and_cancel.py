@@ -102,7 +102,7 @@ def test_undone_approval_is_pending_again_and_does_not_run(database: Database) -
     assert (undone.decided_at, undone.release_at, undone.reason_code) == (None, None, None)
     assert tool.calls == []
     assert load_job(gateway, approval.job_id or "").status == "waiting"
-    assert event_names(gateway, approval.job_id or "")[-1] == "approval.reopened"
+    assert event_names(gateway, approval.job_id or "")[-1] == "job.parked", "every face said pending all the time"
     approve, undo = load_decisions(gateway, approval.id)
     assert (approve.verdict, approve.actor_id, approve.is_final) == ("approve", first.id, True)
     assert (undo.verdict, undo.actor_id, undo.is_final, undo.channel) == ("undo", second.id, False, "page")
