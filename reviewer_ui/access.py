@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.domain.permission import PersonActor, may_decide
+from gateway.domain.storable import storable
 from gateway.errors import BadSignIn, NotAllowed, TooManySignIns, Unauthenticated
 from gateway.usecases import accounts
 from gateway.web.signed_in import signed_in_person
@@ -80,7 +81,7 @@ def sign_in_page(request: Request, *, wanted: str, email: str = "", error: str |
 @router.post("/sign-in")
 def sign_in(request: Request, form: PostedForm) -> Response:
     """The browser is signed in and goes on to the page that was wanted. Raises: BadSignIn; TooManySignIns."""
-    email, wanted, site = form.get("email", ""), form.get("next", "/"), site_of(request)
+    email, wanted, site = storable(form.get("email", "")), form.get("next", "/"), site_of(request)
     if site.refusal_of_sign_in(request) is not None:
         return sign_in_page(request, wanted=wanted, email=email)
     tries: SignInTries = request.app.state.sign_in_tries

@@ -11,6 +11,7 @@ from gateway.usecases.gateway import Gateway
 from gateway.web.state import gateway_of
 from reviewer_ui import forms
 from reviewer_ui.access import Decider
+from reviewer_ui.addresses import FromAddress
 from reviewer_ui.posting import PostedForm
 from reviewer_ui.rendering import refuse, see_other
 from reviewer_ui.review import review_page
@@ -19,7 +20,7 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.post("/approvals/{approval_id}/decision")
-def decide(request: Request, person: Decider, form: PostedForm, approval_id: str) -> Response:
+def decide(request: Request, person: Decider, form: PostedForm, approval_id: FromAddress) -> Response:
     """The call is decided, and the person is back at the inbox. Raises: as ``usecases.approvals.decide``."""
     gateway = gateway_of(request)
     details = _details(gateway, approval_id)
@@ -31,7 +32,7 @@ def decide(request: Request, person: Decider, form: PostedForm, approval_id: str
 
 
 @router.post("/approvals/{approval_id}/undo")
-def undo(request: Request, person: Decider, _form: PostedForm, approval_id: str) -> Response:
+def undo(request: Request, person: Decider, _form: PostedForm, approval_id: FromAddress) -> Response:
     """The call waits again. Raises: NotFound; NotUndoable."""
     try:
         approvals.undo(gateway_of(request), person, approval_id, channel=forms.CHANNEL)
@@ -41,7 +42,7 @@ def undo(request: Request, person: Decider, _form: PostedForm, approval_id: str)
 
 
 @router.post("/approvals/{approval_id}/resolution")
-def resolve(request: Request, person: Decider, form: PostedForm, approval_id: str) -> Response:
+def resolve(request: Request, person: Decider, form: PostedForm, approval_id: FromAddress) -> Response:
     """The doubt is settled, or the next attempt is queued. Raises: NotFound; NotInDoubt; InvalidRequest."""
     try:
         settled = forms.settlement_of(form)

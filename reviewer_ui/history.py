@@ -20,6 +20,7 @@ from gateway.usecases import audit
 from gateway.web.state import gateway_of
 from reviewer_ui import states
 from reviewer_ui.access import Person
+from reviewer_ui.addresses import FromAddress
 from reviewer_ui.arguments import Edit, edits_of
 from reviewer_ui.posting import PostedForm
 from reviewer_ui.rendering import page
@@ -42,14 +43,13 @@ class Wanted:
 
     def as_filter(self) -> Filter:
         """Raises: InvalidRequest for a day that is none."""
-        until = _day(self.to)
         return Filter(
             since=_day(self.since),
-            until=until + timedelta(days=1) if until else None,
+            until=_day_after(self.to),
             action=self.tool,
             reviewer=self.reviewer,
             verdict=self.verdict,
-            q=self.q.replace("\0", ""),
+            q=self.q,
         )
 
     def export_address(self) -> str:
@@ -78,12 +78,12 @@ class Row:
 
 
 def wanted_of(
-    q: str = "",
-    verdict: str = "",
-    tool: str = "",
-    reviewer: str = "",
-    since: Annotated[str, Query(alias="from")] = "",
-    to: str = "",
+    q: FromAddress = "",
+    verdict: FromAddress = "",
+    tool: FromAddress = "",
+    reviewer: FromAddress = "",
+    since: Annotated[FromAddress, Query(alias="from")] = "",
+    to: FromAddress = "",
 ) -> Wanted:
     """The filter that the address holds."""
     return Wanted(q=q, verdict=verdict, tool=tool, reviewer=reviewer, since=since, to=to)
@@ -93,7 +93,7 @@ FilterQuery = Annotated[Wanted, Depends(wanted_of)]
 
 
 @router.get("/history")
-def show(request: Request, _person: Person, wanted: FilterQuery, cursor: str | None = None) -> Response:
+def show(request: Request, _person: Person, wanted: FilterQuery, cursor: FromAddress | None = None) -> Response:
     """Decisions, newest first. Raises: InvalidRequest."""
     return _history_page(request, wanted, cursor)
 
@@ -163,3 +163,11 @@ def _day(text: str) -> datetime | None:
         return datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC)
     except ValueError:
         raise InvalidRequest(f"{text!r} is not a day: write it as 2026-11-21.") from None
+
+
+def _day_after(text: str) -> datetime | None:
+    day = _day(text)
+    try:
+        return day + timedelta(days=1) if day else None
+    except OverflowError:
+        return None  # the last day that there is: nothing comes after it

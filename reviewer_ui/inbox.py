@@ -18,6 +18,7 @@ from gateway.usecases.progress import is_held
 from gateway.web.state import gateway_of
 from reviewer_ui import states
 from reviewer_ui.access import AnyPerson, own_path, sign_in_page
+from reviewer_ui.addresses import FromAddress
 from reviewer_ui.arguments import arguments_of
 from reviewer_ui.marking import hidden_characters
 from reviewer_ui.rendering import page, see_other
@@ -43,8 +44,8 @@ def show(
     request: Request,
     person: AnyPerson,
     wanted: Annotated[str, Query(alias="next")] = "/",
-    cursor: str | None = None,
-    decided: str | None = None,
+    cursor: FromAddress | None = None,
+    decided: FromAddress | None = None,
 ) -> Response:
     """What waits; or, for nobody in particular, the form to sign in. ``decided`` is the call just decided."""
     if person is None:

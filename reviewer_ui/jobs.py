@@ -17,6 +17,7 @@ from gateway.usecases import jobs as job_cases
 from gateway.web.state import gateway_of
 from reviewer_ui import states
 from reviewer_ui.access import Decider, Person
+from reviewer_ui.addresses import FromAddress
 from reviewer_ui.forms import CHANNEL
 from reviewer_ui.posting import PostedForm
 from reviewer_ui.rendering import page, refuse, see_other
@@ -50,19 +51,19 @@ class Said:
 
 
 @router.get("/jobs/{job_id}")
-def show(request: Request, _person: Person, job_id: str) -> Response:
+def show(request: Request, _person: Person, job_id: FromAddress) -> Response:
     """The transcript. Raises: NotFound."""
     return _job_page(request, job_id)
 
 
 @router.get("/jobs/{job_id}/cancel")
-def show_again(_person: Person, job_id: str) -> Response:
+def show_again(_person: Person, job_id: FromAddress) -> Response:
     """The form's address, opened as a page."""
     return see_other(f"/jobs/{job_id}")
 
 
 @router.post("/jobs/{job_id}/cancel")
-def cancel(request: Request, person: Decider, _form: PostedForm, job_id: str) -> Response:
+def cancel(request: Request, person: Decider, _form: PostedForm, job_id: FromAddress) -> Response:
     """The job has ended; nothing further of it runs. Raises: NotFound; JobFinished."""
     try:
         job_cases.cancel(gateway_of(request), person, job_id, channel=CHANNEL)

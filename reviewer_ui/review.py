@@ -22,6 +22,7 @@ from gateway.usecases.progress import is_held
 from gateway.web.state import gateway_of
 from reviewer_ui import states
 from reviewer_ui.access import Person
+from reviewer_ui.addresses import FromAddress
 from reviewer_ui.arguments import Argument, Edit, arguments_of, edits_of
 from reviewer_ui.difference import Line, difference
 from reviewer_ui.forms import Typed, is_edited, place_of, text_to_edit
@@ -53,7 +54,7 @@ class Review:
 
 
 @router.get("/approvals/{approval_id}")
-def show(request: Request, person: Person, approval_id: str) -> Response:
+def show(request: Request, person: Person, approval_id: FromAddress) -> Response:
     """The review page. Raises: NotFound."""
     return review_page(request, person, approval_id)
 
@@ -61,7 +62,7 @@ def show(request: Request, person: Person, approval_id: str) -> Response:
 @router.get("/approvals/{approval_id}/decision")
 @router.get("/approvals/{approval_id}/resolution")
 @router.get("/approvals/{approval_id}/undo")
-def show_again(_person: Person, approval_id: str) -> Response:
+def show_again(_person: Person, approval_id: FromAddress) -> Response:
     """A form's address, opened as a page: its answer was shown there."""
     return see_other(f"/approvals/{approval_id}")
 

@@ -46,7 +46,8 @@ def sent_credential(request: Request) -> str | None:
     return credential
 
 
-async def _reader(request: Request) -> Actor:
+async def reader(request: Request) -> Actor:
+    """Who is asking, and may read. Raises: Unauthenticated; NotAllowed; CrossSite."""
     actor = await identify(request)
     if not may_read(actor):
         raise NotAllowed("This key lacks the scope read.")
@@ -68,7 +69,7 @@ async def _decider(request: Request) -> PersonActor:
 
 
 #: Whoever may read: people, and keys with the scope ``read``.
-Reader = Annotated[Actor, Depends(_reader)]
+Reader = Annotated[Actor, Depends(reader)]
 #: Whoever may submit and cancel jobs: keys with the scope ``submit``, reviewers and admins.
 Submitter = Annotated[Actor, Depends(_submitter)]
 #: Reviewers and admins.

@@ -17,6 +17,8 @@ from gateway.usecases.gateway import Gateway
 
 Rows = Sequence[Decision]
 
+_ON_ONE_LINE = bytes.maketrans(b"\r\n", b"  ")
+
 #: With these a cell would be a formula in a spreadsheet. Source: https://owasp.org/www-community/attacks/CSV_Injection
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -45,7 +47,8 @@ def csv_lines(rows: Rows) -> bytes:
 
 
 def json_lines(rows: Rows) -> bytes:
-    return b"".join(dump(view_decision(row)) + b"\n" for row in rows)
+    """One line each. An edit keeps its line breaks in the database; in JSON they stand only between tokens."""
+    return b"".join(dump(view_decision(row)).translate(_ON_ONE_LINE) + b"\n" for row in rows)
 
 
 def _batch(gateway: Gateway, wanted: Filter, after: int) -> Rows:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -32,9 +32,19 @@ MEDIA_TYPES: dict[str, Format] = {"application/json": "json", "text/csv": "csv",
 router = APIRouter(prefix="/api/v1/decisions", tags=["decisions"])
 
 
+def _in_utc(at: datetime) -> datetime:
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must be a time of the years 1 to 9999 in UTC") from None
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+
+
 class DecisionList(ListQuery):
-    since: AwareDatetime | None = Field(None, alias="from", description="From this time on")
-    until: AwareDatetime | None = Field(None, alias="to", description="Before this time")
+    since: Moment | None = Field(None, alias="from", description="From this time on")
+    until: Moment | None = Field(None, alias="to", description="Before this time")
     action: Plain | None = None
     reviewer: Plain | None = Field(None, description="Name or id of the person")
     verdict: Verdict | None = None
@@ -67,7 +77,8 @@ class DecisionPage(BaseModel):
 )
 async def list_decisions(request: Request, actor: Reader, query: Annotated[DecisionList, Query()]) -> Response:
     """An app sees the decisions about its own calls, people see all. `Accept` chooses the form."""
-    gateway, wanted = gateway_of(request), _filter(actor, query)
+    gateway = gateway_of(request)
+    wanted = await run_in_threadpool(_filter, gateway, actor, query)
     match query.format or wanted_format(request.headers.get("accept", "")):
         case "json":
             return json_answer(await run_in_threadpool(_page, gateway, wanted, query.cursor, query.limit))
@@ -103,10 +114,10 @@ def _quality(parameters: list[str]) -> float:
     return 1.0
 
 
-def _filter(actor: Actor, query: DecisionList) -> Filter:
+def _filter(gateway: Gateway, actor: Actor, query: DecisionList) -> Filter:
     return Filter(
-        since=_utc(query.since),
-        until=_utc(query.until),
+        since=query.since,
+        until=query.until,
         action=query.action,
         reviewer=query.reviewer,
         verdict=query.verdict,
@@ -114,18 +125,21 @@ def _filter(actor: Actor, query: DecisionList) -> Filter:
         job_id=query.job_id,
         approval_id=query.approval_id,
         app=actor.app if isinstance(actor, AppActor) else None,
+        # Until its release an approval still says pending to the app that asked.
+        released_by=_now(gateway) if isinstance(actor, AppActor) else None,
         q=query.q,
     )
+
+
+def _now(gateway: Gateway) -> datetime:
+    with gateway.database.glance() as session:
+        return gateway.database.now(session)
 
 
 def _page(gateway: Gateway, wanted: Filter, cursor: str | None, limit: int) -> bytes:
     with gateway.database.read() as session:
         page = decisions.page(session, wanted, cursor=cursor, limit=limit)
     return dump({"items": [view_decision(row) for row in page.items], "next_cursor": page.next_cursor})
-
-
-def _utc(at: datetime | None) -> datetime | None:
-    return None if at is None else at.astimezone(UTC)
 
 
 def _download(content: AsyncIterator[bytes], media_type: str, name: str) -> Response:

@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from gateway import errors
 from gateway.api.answers import dump
-from gateway.api.credentials import Reader
+from gateway.api.credentials import Reader, reader
 from gateway.api.jobs import find_seen
 from gateway.api.openapi import refusals
 from gateway.api.path_ids import JobId
@@ -28,7 +28,7 @@ from gateway.usecases.gateway import Gateway
 from gateway.web.state import closing_of, gateway_of
 
 KEEP_ALIVE_S = 15.0
-MAX_STREAM_S = 3600.0  # then the caller comes again, and its credential is looked at again
+MAX_STREAM_S = 3600.0
 BATCH = 500
 
 router = APIRouter(prefix="/api/v1/jobs", tags=["jobs"])
@@ -65,15 +65,20 @@ async def follow_job(
     if has_ended and not rows:
         # Browsers open an ended stream again and again, unless they are told that there is nothing.
         return Response(status_code=204)
-    return EventSourceResponse(_stream(request, actor, job_id, last_event_id), headers={"X-Accel-Buffering": "no"})
+    return EventSourceResponse(_stream(request, job_id, last_event_id), headers={"X-Accel-Buffering": "no"})
 
 
-async def _stream(request: Request, actor: Actor, job_id: str, after: int) -> AsyncIterator[bytes]:
+async def _stream(request: Request, job_id: str, after: int) -> AsyncIterator[bytes]:
+    """The events from there on, for as long as the credential holds: it is looked at with each reading."""
     gateway, closing = gateway_of(request), closing_of(request)
     loop = asyncio.get_running_loop()
     ends_at = loop.time() + MAX_STREAM_S
     with gateway.database.signals.waiting(events.job_topic(job_id)) as waiter:
         while True:
+            try:
+                actor = await reader(request)
+            except (errors.Unauthenticated, errors.NotAllowed):
+                return
             rows, has_ended = await run_in_threadpool(_read, gateway, actor, job_id, after)
             for row in rows:
                 yield _format(row)

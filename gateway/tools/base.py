@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol, TypedDict
@@ -37,7 +38,7 @@ class FunctionParameters(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     type: Literal["object"] = "object"
-    properties: dict[str, Any]
+    properties: dict[str, Any] = {}
     required: list[str] = []
     additionalProperties: bool | dict[str, Any] | None = None
 
@@ -110,10 +111,22 @@ class CallContext:
     idempotency_key: str
     #: Counts from 1.
     attempt: int
+    #: The call may be sent until this time of ``clock_s``; None: without limit.
+    start_by_s: float | None = None
 
     def arguments(self) -> dict[str, Any]:
         """The approved arguments as Python values. Raises: InvalidJson if the text is not a strict JSON object."""
         return dict(json_text.require_object(self.arguments_json, _NO_LIMITS))
+
+    def is_overdue(self) -> bool:
+        """True when the call must not be sent any more."""
+        return self.start_by_s is not None and clock_s() > self.start_by_s
+
+
+def clock_s() -> float:
+    """Seconds that go on while this process, or its machine, is held up; they mean nothing elsewhere."""
+    # Linux stops CLOCK_MONOTONIC while the machine sleeps.
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +152,9 @@ class InDoubt:
 
 Outcome = Ran | Failed | InDoubt
 
+#: A worker that was frozen past its lease may find its call in doubt, or settled by a person, when it goes on.
+HELD_UP: Final = Failed("the worker was held up before the call was sent; it did not run")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolDefinition:
@@ -149,7 +165,7 @@ class ToolDefinition:
     description: str
     #: Compact JSON of the arguments' JSON Schema.
     schema_text: str
-    #: ``python``: module and qualified name; ``http``: method and address.
+    #: ``python``: module and qualified name; ``http``: method, address and the form of the body.
     target: str
     title: str | None = None
     risk: Risk = "medium"

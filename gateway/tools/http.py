@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 import httpx2
 
 from gateway.errors import GatewayError
-from gateway.tools.base import CallContext, Failed, InDoubt, Outcome, Ran, ToolDefinition
+from gateway.tools.base import HELD_UP, CallContext, Failed, InDoubt, Outcome, Ran, ToolDefinition
 from gateway.tools.deadline import finish_within
 from gateway.tools.headers import NoHeaderValue, resolve_headers
 from gateway.tools.response import outcome_of
@@ -66,7 +66,7 @@ class HttpTool:
         except GatewayError as error:
             return Failed(f"{error.message} The call did not run.")
         body = envelope(self.definition.name, context) if self._payload == "envelope" else context.arguments_json
-        return self._settle(lambda: self._send(headers, body.encode()))
+        return self._settle(lambda: self._send(context, headers, body.encode()))
 
     def _settle(self, send: Callable[[], Outcome]) -> Outcome:
         """The outcome after all attempts.
@@ -83,10 +83,12 @@ class HttpTool:
             again = finish_within(limit_s, send)
             if isinstance(again, Ran):
                 return again
+            if again is HELD_UP:
+                return first
         return InDoubt(f"{first.reason} {len(REPEAT_AFTER_S)} more attempts with the same key did not settle it.")
 
-    def _send(self, headers: dict[str, bytes], body: bytes) -> Outcome:
-        progress = _Progress()
+    def _send(self, context: CallContext, headers: dict[str, bytes], body: bytes) -> Outcome:
+        progress = _Progress(context)
         try:
             with self._client().stream(
                 self._method,
@@ -114,19 +116,28 @@ def _own_headers(context: CallContext) -> dict[str, bytes]:
     return {"Content-Type": b"application/json", "Idempotency-Key": context.idempotency_key.encode()}
 
 
+class _Overdue(Exception):
+    """The connection stands, and the call must not be sent over it any more."""
+
+
 class _Progress:
     """How far a request got, as the connection itself reports it."""
 
-    def __init__(self) -> None:
+    def __init__(self, context: CallContext) -> None:
+        self._context = context
         self._sending = False
 
     def note(self, event: str, info: dict[str, Any]) -> None:
-        """Take one event of httpx2's trace extension."""
+        """Take one event of httpx2's trace extension. Raises: _Overdue, in the last moment before the first byte."""
         if event.endswith(".send_request_headers.started"):
+            if self._context.is_overdue():
+                raise _Overdue
             self._sending = True
 
     def outcome(self, error: Exception) -> Outcome:
         """The ending of a request that got no whole answer; past the connection an error's text may quote a header."""
+        if isinstance(error, _Overdue):
+            return HELD_UP
         if self._sending:
             return InDoubt(f"The request was sent, but no whole answer came ({type(error).__name__}).")
         reason = str(error) if isinstance(error, httpx2.TransportError) and str(error) else type(error).__name__

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from gateway.errors import GatewayError
-from gateway.tools.base import BaseTool, CallContext, Failed, Outcome, ToolDefinition
+from gateway.tools.base import HELD_UP, BaseTool, CallContext, Failed, Outcome, ToolDefinition
 from gateway.tools.deadline import finish_within
 from gateway.tools.definition import invalid, schema_text
 from gateway.tools.results import ran, short
@@ -39,7 +39,8 @@ class PythonTool:
             self._signature.bind(**values, **given)
         except TypeError as error:
             return Failed(f"The arguments do not fit the tool: {error}. The call did not run.")
-        return _finished(self._execute, values | given)
+        # The last moment: past it nothing holds the tool back.
+        return HELD_UP if context.is_overdue() else _finished(self._execute, values | given)
 
 
 def python_tool(tool: BaseTool) -> PythonTool:

@@ -99,7 +99,7 @@ def _http_tool(entry: _HttpEntry, folder: Path, registry: ToolRegistry) -> HttpT
         kind="http",
         description=entry.description,
         schema_text=_schema_text(entry, folder),
-        target=f"{entry.method} {entry.url}",
+        target=f"{entry.method} {entry.url} ({entry.payload})",
         title=entry.title,
         risk=entry.risk,
         approval=entry.approval,

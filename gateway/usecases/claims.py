@@ -109,8 +109,8 @@ def _claimed(gateway: Gateway, tool: Tool, approval: Approval, effective: str) -
         idempotency_key=approval.id,
         attempt=approval.attempt,
         # Before others may take this worker for dead: one that was frozen meanwhile must not send what a person has
-        # settled by then.
-        start_by_s=clock_s() + gateway.policy.lease_s / 2,
+        # settled by then. A call with a key may be sent again and again.
+        start_by_s=None if tool.definition.idempotent else clock_s() + gateway.policy.lease_s / 2,
     )
     return ClaimedCall(tool, context)
 

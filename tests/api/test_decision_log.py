@@ -9,10 +9,11 @@ import pytest
 
 from gateway.api.decision_view import COLUMNS, DecisionView
 from gateway.domain.approval import Approve, Reject, Verdict
+from gateway.domain.permission import Scope
 from gateway.store import decisions
 from gateway.usecases import ledger
 from tests.api.problems import code_of
-from tests.factories import ask, call, decide, make_app, make_person
+from tests.factories import ago, ask, call, change_approval, decide, make_app, make_person
 
 EDIT = '{"order_id" : "b",  "amount": 1.10}'
 
@@ -34,6 +35,18 @@ def verdicts(client, query=""):
     response = client.get(f"/api/v1/decisions?{query}")
     assert response.status_code == 200, response.text
     return [(item["approval_id"], item["verdict"]) for item in response.json()["items"]]
+
+
+def test_app_does_not_see_an_approval_before_its_release(gateway, clients):
+    [approval] = ask(gateway, call("refund", '{"order_id":"a"}'), actor=make_app("shop"))
+    decide(gateway, make_person(gateway), approval, channel="page")
+    app, reviewer = clients.with_key("shop", Scope.READ), clients.with_token()
+    query = f"approval_id={approval.id}"
+
+    assert verdicts(app, query) == []
+    assert verdicts(reviewer, query) == [(approval.id, "approve")]
+    change_approval(gateway, approval.id, release_at=ago(gateway, 0.001))
+    assert verdicts(app, query) == [(approval.id, "approve")]
 
 
 def test_list_is_newest_first_in_pages(reviewer, log):
@@ -69,8 +82,12 @@ def test_list_is_narrowed(reviewer, log, query, expected):
 
 
 @pytest.mark.parametrize(
-    "query", ["from=yesterday", "from=2026-01-01T00:00:00", "verdict=maybe", "format=xml", "who=me", "cursor=WyJhIl0"]
-)
+    "query",
+    [
+        "from=yesterday", "from=2026-01-01T00:00:00", "verdict=maybe", "format=xml", "who=me", "cursor=WyJhIl0",
+        "from=0001-01-01T00:00:00%2B14:00", "to=9999-12-31T23:59:59-14:00",
+    ],
+)  # fmt: skip
 def test_bad_parameter_is_refused(reviewer, query):
     assert code_of(reviewer.get(f"/api/v1/decisions?{query}")) == (422, "invalid_request")
 
@@ -95,6 +112,15 @@ class TestExports:
         documents = [json.loads(line) for line in response.text.splitlines()]
         assert [document["approval_id"] for document in documents] == [row.id for row in log]
         assert EDIT in response.text
+
+    def test_edit_over_several_lines_stays_on_one_line_of_ndjson(self, reviewer, gateway):
+        [row] = ask(gateway, call("refund", '{"order_id":"a"}'))
+        edit = '{\r\n "order_id": "b\\n",\n "amount": 1.10}'
+        decide(gateway, make_person(gateway), row, Approve(edit))
+        lines = reviewer.get("/api/v1/decisions?format=ndjson").text.removesuffix("\n")
+        assert not {"\r", "\n"} & set(lines)
+        assert json.loads(lines)["modified_details"] == json.loads(edit)
+        assert '"amount": 1.10' in lines
 
     def test_export_goes_on_over_batches(self, reviewer, gateway, log):
         count = decisions.STREAM_BATCH + 2

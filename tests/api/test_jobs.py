@@ -3,10 +3,12 @@
 import time
 
 import pytest
+from sqlmodel import select
 
-from gateway.domain.permission import Role
+from gateway.domain.permission import Role, Scope
 from gateway.runner.worker import Worker
-from gateway.usecases import turns
+from gateway.store.tables import Key
+from gateway.usecases import accounts, turns
 from tests.api.problems import code_of
 from tests.factories import answer, answer_turn, call, decide, drive, load_approval, make_app, make_person, submit
 from tests.fakes import RecordingTool, ScriptedModel
@@ -187,6 +189,25 @@ class TestEvents:
         waiting = in_background(lambda: shop.get(f"/api/v1/jobs/{job_id}/events"))
         app.state.closing.begin()
         assert "event: job.submitted" in waiting.result(timeout=5).text
+
+    def test_stream_ends_when_the_person_is_disabled(self, clients, shop, gateway, job_id, in_background):
+        client = clients.with_token(email="leaving@example.com")
+        waiting = in_background(lambda: client.get(f"/api/v1/jobs/{job_id}/events"))
+        accounts.disable_person(gateway, email="leaving@example.com")
+        shop.post(f"/api/v1/jobs/{job_id}/cancel")
+        response = waiting.result(timeout=10)
+        assert response.status_code == 200
+        assert "event: job.submitted" in response.text
+        assert "event: job.cancelled" not in response.text
+
+    def test_stream_ends_when_the_key_may_not_read_any_more(self, clients, gateway, job_id, in_background):
+        client = clients.with_key("shop", Scope.READ)
+        waiting = in_background(lambda: client.get(f"/api/v1/jobs/{job_id}/events"))
+        with gateway.database.write() as session:
+            [key] = session.exec(select(Key).where(Key.scopes == Scope.READ)).all()
+            key.scopes = Scope.SUBMIT.value
+        answer_turn(gateway, job_id, text="Done.")
+        assert "event: job.succeeded" not in waiting.result(timeout=10).text
 
     @pytest.mark.parametrize("last", ["x", "-1"])
     def test_bad_event_id_is_refused(self, shop, job_id, last):

@@ -133,9 +133,16 @@ def refused_url() -> Iterator[str]:
 def call() -> Callable[..., CallContext]:
     """Makes the context of a call with these exact arguments."""
 
-    def make(arguments_json: str = "{}", *, job_id: str | None = "job_1") -> CallContext:
+    def make(
+        arguments_json: str = "{}", *, job_id: str | None = "job_1", start_by_s: float | None = None
+    ) -> CallContext:
         return CallContext(
-            arguments_json=arguments_json, approval_id="apr_1", job_id=job_id, idempotency_key="apr_1", attempt=1
+            arguments_json=arguments_json,
+            approval_id="apr_1",
+            job_id=job_id,
+            idempotency_key="apr_1",
+            attempt=1,
+            start_by_s=start_by_s,
         )
 
     return make

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import httpx2
 import pytest
 
-from gateway.tools.base import CallContext, Failed, InDoubt, Outcome, Ran, ToolDefinition
+from gateway.tools.base import CallContext, Failed, InDoubt, Outcome, Ran, ToolDefinition, clock_s
 from gateway.tools.http import HttpTool, new_client
 from gateway.tools.results import MAX_RESULT_BYTES
 
@@ -138,6 +138,29 @@ class TestRequest:
         assert outcome == Failed("HTTP 403: no right for ••••")
         assert "top-secret" not in repr(tool) + repr(tool.definition) + caplog.text
 
+    @pytest.mark.parametrize(
+        ("body", "media_type", "result"),
+        [
+            (b'you sent Bearer top-"secret"', "text/plain", "you sent ••••"),
+            (b'{"sent": "Bearer top-\\"secret\\"", "n": 1.0}', "application/json", '{"sent":"••••","n":1.0}'),
+            (b'{"sent": "Bearer top-\\"secret\\"", "n": NaN}', "application/json", '{"sent": "••••", "n": NaN}'),
+        ],
+    )
+    def test_the_secret_stays_out_of_results(
+        self, body: bytes, media_type: str, result: str, server: Any, run: Run, call: Call,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:  # fmt: skip
+        monkeypatch.setenv("SHOP_TOKEN", 'Bearer top-"secret"')
+        server.answer(200, body, Content_Type=media_type)
+        assert run(server.url, call(), headers={"Authorization": "env:SHOP_TOKEN"}) == Ran(result)
+
+    def test_a_short_header_value_is_no_secret(
+        self, server: Any, run: Run, call: Call, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("SHOP_VERSION", "2")
+        server.answer_json(b'{"refunded":220}')
+        assert run(server.url, call(), headers={"X-Version": "env:SHOP_VERSION"}) == Ran('{"refunded":220}')
+
     def test_cookies_of_one_call_are_not_sent_with_the_next(self, server: Any, run: Run, call: Call) -> None:
         server.answer(200, Set_Cookie="session=1; Path=/")
         run(server.url, call())
@@ -182,6 +205,13 @@ class TestRan:
         assert run(server.url, call()) == Ran(
             "The call ran. Its result, 5 bytes of image/png, is not text and was not kept."
         )
+
+    @pytest.mark.parametrize("charset", ["undefined", "klingon", "hex"])
+    def test_a_charset_that_nobody_knows_is_read_as_utf_8(
+        self, charset: str, server: Any, run: Run, call: Call
+    ) -> None:
+        server.answer(200, "249 €".encode() + b"\xff", Content_Type=f"text/plain; charset={charset}")
+        assert run(server.url, call()) == Ran("249 €\ufffd")
 
     def test_nul_is_replaced_because_postgresql_refuses_it(self, server: Any, run: Run, call: Call) -> None:
         server.answer(200, b"a\0b")
@@ -289,4 +319,24 @@ class TestIdempotentTool:
     def test_other_tools_are_never_repeated(self, server: Any, run: Run, call: Call) -> None:
         server.answer(502)
         run(server.url, call())
+        assert len(server.received) == 1
+
+
+class TestHeldUpWorker:
+    def test_an_overdue_call_is_not_sent(self, server: Any, run: Run, call: Call) -> None:
+        server.answer(200)
+        outcome = run(server.url, call(start_by_s=clock_s() - 1))
+        assert outcome == Failed("the worker was held up before the call was sent; it did not run")
+        assert server.received == []
+
+    def test_a_call_in_time_is_sent(self, server: Any, run: Run, call: Call) -> None:
+        server.answer(200, b"done")
+        assert run(server.url, call(start_by_s=clock_s() + 60)) == Ran("done")
+
+    def test_an_overdue_repeat_is_not_sent_and_the_first_attempt_stays_in_doubt(
+        self, server: Any, run: Run, call: Call
+    ) -> None:
+        server.break_off()
+        outcome = run(server.url, call(start_by_s=clock_s() + 0.2), idempotent=True)  # repeats begin after 0.25 s
+        assert isinstance(outcome, InDoubt)
         assert len(server.received) == 1

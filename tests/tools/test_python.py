@@ -12,7 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 from gateway.errors import InvalidTool
-from gateway.tools.base import CallContext, Failed, InDoubt, Outcome, Ran, ToolDefinition
+from gateway.tools.base import CallContext, Failed, InDoubt, Outcome, Ran, ToolDefinition, clock_s
 from gateway.tools.python import PythonTool
 from gateway.tools.results import MAX_RESULT_BYTES
 
@@ -166,3 +166,13 @@ def test_a_tool_does_not_see_its_callers_context(run: Run) -> None:
     token = CALLER.set("workflow")
     assert run(lambda: CALLER.get()) == Ran("nobody")
     CALLER.reset(token)
+
+
+@pytest.mark.parametrize(("left_s", "is_called"), [(-1.0, False), (60.0, True)])
+def test_an_overdue_call_does_not_run(left_s: float, is_called: bool, call: Call) -> None:
+    called = []
+    definition = ToolDefinition(name="t", kind="python", description="d", schema_text='{"type":"object"}', target="t")
+    outcome = PythonTool(definition, lambda: called.append(1)).run(call(start_by_s=clock_s() + left_s))
+    assert bool(called) == is_called
+    if not is_called:
+        assert outcome == Failed("the worker was held up before the call was sent; it did not run")

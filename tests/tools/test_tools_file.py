@@ -1,3 +1,4 @@
+import dataclasses
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ def load(tmp_path: Path) -> Iterator[Load]:
 def test_defaults_of_a_minimal_tool(load: Load) -> None:
     (definition,) = load(GOOD + INLINE).definitions()
     assert definition.kind == "http"
-    assert definition.target == "POST http://127.0.0.1:9100/tools/cancel_pending_order"
+    assert definition.target == "POST http://127.0.0.1:9100/tools/cancel_pending_order (envelope)"
     assert definition.schema_text == (
         '{"type":"object","properties":{"order_id":{"type":"string"}},"required":["order_id"]}'
     )
@@ -71,7 +72,7 @@ def test_every_field_is_taken(load: Load, tmp_path: Path) -> None:
         note_required = true
     """
     (definition,) = load(GOOD + fields).definitions()
-    assert definition.target.startswith("DELETE http://")
+    assert definition.target == "DELETE http://127.0.0.1:9100/tools/cancel_pending_order (arguments)"
     assert definition.schema_text == '{"type":"object","properties":{"order_id":{}}}'
     assert (definition.title, definition.risk, definition.approval) == ("Cancel order {order_id}", "high", "auto")
     assert (definition.idempotent, definition.note_required) == (True, True)
@@ -185,7 +186,18 @@ def test_an_address_that_is_not_http_is_refused(url: str, load: Load) -> None:
     assert "pw" not in refusal.value.message.partition("field")[2]
 
 
-def test_a_tool_without_parameters_is_refused(load: Load) -> None:
+def test_a_tool_may_take_no_arguments(load: Load) -> None:
+    (definition,) = load(GOOD + '[tool.parameters]\ntype = "object"\n').definitions()
+    assert definition.schema_text == '{"type":"object","properties":{}}'
+
+
+def test_another_form_of_the_body_is_another_tool(load: Load) -> None:
+    other = GOOD.replace("cancel_pending_order", "other", 1)
+    first, second = load(GOOD + INLINE + other + 'payload = "arguments"' + INLINE).definitions()
+    assert dataclasses.replace(second, name=first.name).sha256 != first.sha256
+
+
+def test_a_tool_without_a_schema_is_refused(load: Load) -> None:
     with pytest.raises(InvalidTool, match="field 'parameters': give either"):
         load(GOOD)
 

@@ -51,6 +51,7 @@ def test_decisions_stand_newest_first_with_who_and_what(reviewer, decided):
         ("q=shipping+STAYS", ["Refund 249.00 for one"]),
         ("q=%25", []),
         ("from=2000-01-01&to=2999-12-31", ["Refund 249.00 for one", "Refund 1 for two", "“No, thanks"]),
+        ("to=9999-12-31", ["Refund 249.00 for one", "Refund 1 for two", "“No, thanks"]),
         ("to=2000-01-01", []),
         ("from=2999-12-31", []),
         ("verdict=reject&tool=write", ["“No, thanks"]),
