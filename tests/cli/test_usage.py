@@ -1,5 +1,6 @@
 """Wrong input is exit code 2 and one sentence; help shows what works."""
 
+import shlex
 import subprocess
 import sys
 
@@ -75,7 +76,7 @@ def test_no_arguments_show_help(empty: Commands):
 
 
 def test_reader_that_leaves_is_no_failure_to_talk_about(empty: Commands):
-    command = f"{sys.executable} -m gateway --help | true"
+    command = f"{shlex.quote(sys.executable)} -m gateway --help | true"
     result = subprocess.run(["sh", "-c", command], cwd=empty.folder, capture_output=True, text=True, check=False)
 
     assert result.stderr == ""
