@@ -55,31 +55,36 @@ class _Probe:
 
 def _figures(ready: Installation, probe: _Probe, processes: str) -> Iterator[dict[str, Any]]:
     waiters_s, tools_s = [], []
-    for number in range(WARM_UP + COUNT):
-        waiter_s, tool_s = _once(ready, probe)
-        if number >= WARM_UP:
-            waiters_s.append(waiter_s)
-            tools_s.append(tool_s)
-        # Decisions come at moments of their own, not one behind the other.
-        time.sleep(0.03)
+    with (
+        _client(ready, ready.app_key) as app,
+        _client(ready, ready.token) as person,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        for number in range(WARM_UP + COUNT):
+            waiter_s, tool_s = _once(app, person, pool, probe)
+            if number >= WARM_UP:
+                waiters_s.append(waiter_s)
+                tools_s.append(tool_s)
+            # Decisions come at moments of their own, not one behind the other.
+            time.sleep(0.03)
     facts = {"count": COUNT, "processes": processes}
     yield {"name": "decision to held waiter", **spread(waiters_s), **facts, "target": TARGET}
     yield {"name": "decision to tool start", **spread(tools_s), **facts}
 
 
-def _once(ready: Installation, probe: _Probe) -> tuple[float, float]:
-    with _client(ready, ready.app_key) as app, _client(ready, ready.token) as person, ThreadPoolExecutor(1) as pool:
-        job = app.post("/api/v1/jobs", json={"input": "one call"}).json()
-        approval = _pending(person, job["id"])
-        path = f"/api/v1/approvals/{approval['id']}"
-        held = pool.submit(_wait, app, path)
-        time.sleep(0.02)
-        decision = {"verdict": "approve", "details_sha256": approval["details_sha256"]}
-        began_s = time.perf_counter()
-        person.post(f"{path}/decision", json=decision).raise_for_status()
-        released_s = held.result() - began_s
-        app.get(f"/api/v1/jobs/{job['id']}", params={"wait": 20}).raise_for_status()
-        return released_s, probe.began_s[approval["id"]] - began_s
+def _once(app: httpx2.Client, person: httpx2.Client, pool: ThreadPoolExecutor, probe: _Probe) -> tuple[float, float]:
+    """Seconds from sending the decision until the waiter has its answer, and until the tool is called."""
+    job = app.post("/api/v1/jobs", json={"input": "one call"}).json()
+    approval = _pending(person, job["id"])
+    path = f"/api/v1/approvals/{approval['id']}"
+    held = pool.submit(_wait, app, path)
+    time.sleep(0.02)
+    decision = {"verdict": "approve", "details_sha256": approval["details_sha256"]}
+    began_s = time.perf_counter()
+    person.post(f"{path}/decision", json=decision).raise_for_status()
+    released_s = held.result() - began_s
+    app.get(f"/api/v1/jobs/{job['id']}", params={"wait": 20}).raise_for_status()
+    return released_s, probe.began_s[approval["id"]] - began_s
 
 
 def _wait(app: httpx2.Client, path: str) -> float:

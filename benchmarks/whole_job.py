@@ -25,11 +25,12 @@ DECISIONS: tuple[dict[str, Any], ...] = (
 def measure(database_url: str, folder: Path) -> Iterator[dict[str, Any]]:
     with installation(database_url, folder) as ready, scripted_model(ready, SCRIPT) as model_url, serving(ready):
         model_s = _model_s(model_url)
-        for _ in range(WARM_UP):
-            _run_job(ready)
-        cpu_s = ready.cpu_s()
-        whole_s = [_run_job(ready) for _ in range(COUNT)]
-        cpu_ms = (ready.cpu_s() - cpu_s) * 1000 / COUNT
+        with _client(ready, ready.app_key) as app, _client(ready, ready.token) as person:
+            for _ in range(WARM_UP):
+                _run_job(app, person)
+            cpu_s = ready.cpu_s()
+            whole_s = [_run_job(app, person) for _ in range(COUNT)]
+            cpu_ms = (ready.cpu_s() - cpu_s) * 1000 / COUNT
         beyond_s = [took_s - MODEL_CALLS * model_s for took_s in whole_s]
         yield {
             "name": "three-call job, beyond the model's own time",
@@ -42,20 +43,19 @@ def measure(database_url: str, folder: Path) -> Iterator[dict[str, Any]]:
         }
 
 
-def _run_job(ready: Installation) -> float:
+def _run_job(app: httpx2.Client, person: httpx2.Client) -> float:
     """Seconds from submitting to the final answer; a reviewer's program decides what the job's events tell of."""
     began_s = time.perf_counter()
-    with _client(ready, ready.app_key) as app, _client(ready, ready.token) as person:
-        job = app.post("/api/v1/jobs", json={"input": "three rounds"}).raise_for_status().json()
-        path = f"/api/v1/jobs/{job['id']}"
-        decisions = iter(DECISIONS)
-        with person.stream("GET", f"{path}/events") as stream:
-            for approval_id in _asked_for(stream.iter_lines()):
-                approval = person.get(f"/api/v1/approvals/{approval_id}").json()
-                body = {**next(decisions), "details_sha256": approval["details_sha256"]}
-                person.post(f"/api/v1/approvals/{approval_id}/decision", json=body).raise_for_status()
-        took_s = time.perf_counter() - began_s
-        final = app.get(path).json()
+    job = app.post("/api/v1/jobs", json={"input": "three rounds"}).raise_for_status().json()
+    path = f"/api/v1/jobs/{job['id']}"
+    decisions = iter(DECISIONS)
+    with person.stream("GET", f"{path}/events") as stream:
+        for approval_id in _asked_for(stream.iter_lines()):
+            approval = person.get(f"/api/v1/approvals/{approval_id}").json()
+            body = {**next(decisions), "details_sha256": approval["details_sha256"]}
+            person.post(f"/api/v1/approvals/{approval_id}/decision", json=body).raise_for_status()
+    took_s = time.perf_counter() - began_s
+    final = app.get(path).json()
     if final["status"] != "succeeded":
         raise RuntimeError(f"the job ended {final['status']}: {final['error']}")
     return took_s
