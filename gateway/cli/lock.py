@@ -16,7 +16,7 @@ def only_process(database: Database) -> Iterator[None]:
     The system frees the lock however the process ends. Raises: DatabaseUnavailable naming the other process.
     """
     path = database.url.database
-    if not database.is_sqlite or not path or path == ":memory:":
+    if not database.is_sqlite or not path:
         yield
         return
     # Never removed: two processes could then hold a lock each, on an old and a new file.

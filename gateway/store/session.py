@@ -119,8 +119,9 @@ def _checked_url(url: str) -> URL:
         # The text is not repeated: it may hold a password.
         raise InvalidSetting("COUNTERSIGN_DATABASE_URL is not a database address.") from None
     if parsed.get_backend_name() == "sqlite":
-        if parsed.database and parsed.database != ":memory:":
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        if not parsed.database or parsed.database == ":memory:":
+            raise InvalidSetting("COUNTERSIGN_DATABASE_URL must name a file for SQLite: sqlite:///path/to/file.db.")
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         return parsed
     if parsed.get_backend_name() == "postgresql":
         return parsed.set(drivername="postgresql+psycopg")
