@@ -107,7 +107,7 @@ def answer_turn(gateway: Gateway, job_id: str, *calls: dict[str, Any], text: str
     assert claim is not None
     turns.record_answer(gateway, claim, answer(*calls, text=text))
     with gateway.database.read() as session:
-        return list(approval_rows.of_round(session, job_id, claim.round))
+        return [row for row in approval_rows.of_job(session, job_id) if row.round == claim.round]
 
 
 def ask(gateway: Gateway, *calls: dict[str, Any], actor: Actor | None = None, **changes: Any) -> list[Approval]:
@@ -170,7 +170,7 @@ def load_execution(gateway: Gateway, approval_id: str, attempt: int = 1) -> Exec
 
 def load_turn(gateway: Gateway, job_id: str, number: int = 1) -> Turn:
     with gateway.database.read() as session:
-        turn = turn_rows.find(session, job_id, number)
+        turn = session.get(Turn, (job_id, number))
     assert turn is not None
     return turn
 

@@ -7,12 +7,11 @@ work may be done more than once.
 
 import uuid
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
-from dbos import EnqueueOptions
-
+from gateway.engine import queue_rows
 from gateway.engine.library import (
     ADVANCE,
-    APPLICATION_VERSION,
     DBOS_TABLES,
     MODEL_QUEUE,
     RUN,
@@ -22,6 +21,7 @@ from gateway.engine.library import (
     migrate_engine,
     topic,
 )
+from gateway.engine.queue_rows import Piece
 from gateway.engine.recovery import Lease
 from gateway.engine.worker import Handlers, Worker
 from gateway.errors import WorkerStopped
@@ -49,11 +49,12 @@ class Engine:
 
     def enqueue_advance(self, session: Session, job_id: str, seq: int, *, delay_s: float = 0.0) -> None:
         """Once the transaction commits the job is advanced; said again with the same ``seq`` it changes nothing."""
-        self._enqueue(session, MODEL_QUEUE, ADVANCE, f"job:{job_id}:adv:{seq}", delay_s, job_id)
+        self._enqueue(session, Piece(f"job:{job_id}:adv:{seq}", MODEL_QUEUE, ADVANCE, (job_id,)), delay_s)
 
     def enqueue_run(self, session: Session, approval_id: str, attempt: int, seq: int, *, delay_s: float = 0.0) -> None:
         """Once the transaction commits the call is run; said again with the same ``seq`` it changes nothing."""
-        self._enqueue(session, TOOL_QUEUE, RUN, f"call:{approval_id}:{attempt}:{seq}", delay_s, approval_id, attempt)
+        piece = Piece(f"call:{approval_id}:{attempt}:{seq}", TOOL_QUEUE, RUN, (approval_id, attempt))
+        self._enqueue(session, piece, delay_s)
 
     @property
     def is_started(self) -> bool:
@@ -139,17 +140,21 @@ class Engine:
             executors.remove_silent(session, self._database.now(session), older_than_s)
         return purged
 
-    def _enqueue(
-        self, session: Session, queue: str, workflow: str, workflow_id: str, delay_s: float, *ids: str | int
-    ) -> None:
-        options = EnqueueOptions(
-            queue_name=queue, workflow_name=workflow, workflow_id=workflow_id, app_version=APPLICATION_VERSION
-        )
+    def _enqueue(self, session: Session, piece: Piece, delay_s: float) -> None:
         if delay_s > 0:
-            options["delay_seconds"] = delay_s
+            queue_rows.add(session, piece, delay_s=delay_s)
+            return
+        worker = self._worker
+        slot = worker.take_slot(piece) if worker is not None else None
+        if worker is None or slot is None:
+            queue_rows.add(session, piece)
+            announce(session, topic(piece.queue))
+            return
+        session.after_rollback.append(slot.release)
+        if queue_rows.add(session, piece, executor_id=self.executor_id):
+            session.after_commit.append(partial(worker.begin, piece, slot))
         else:
-            announce(session, topic(queue))
-        self._client.enqueue_in_transaction(session, options, *ids)
+            slot.release()
 
     def _purge_batch(self, before: str) -> int:
         with driver_errors():

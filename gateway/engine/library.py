@@ -17,6 +17,7 @@ TOOL_QUEUE = "tools"
 ADVANCE = "advance_job"
 RUN = "run_call"
 
+POSTGRES_SCHEMA = "dbos"  # of its tables; on SQLite they have none
 POSTGRES_POOL_SIZE = 8  # connections of DBOS's own: it keeps some for long, and must not queue behind requests
 BACKGROUND_S = 0.1  # pace of DBOS threads that we have no use for; stopping waits for one beat of them
 
@@ -70,7 +71,7 @@ def check_engine(database: Database) -> None:
 
 def make_client(database: Database, *, reads_only: bool = False) -> DBOSClient:
     """A client on our own engine that has not connected yet."""
-    engine = database.engine.execution_options(sqlite_begin="DEFERRED" if reads_only else "IMMEDIATE")
+    engine = database.read_engine if reads_only and database.is_sqlite else database.engine
     return DBOSClient(
         system_database_engine=engine,
         serializer=DBOSPortableJSONSerializer(),

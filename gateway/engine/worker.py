@@ -6,13 +6,16 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 
 from dbos import DBOS, DBOSClient
 from dbos import error as dbos_errors
 from sqlalchemy.exc import DBAPIError
 
 from gateway.engine import work
+from gateway.engine.direct import DirectWork, Slot
 from gateway.engine.library import ADVANCE, MODEL_QUEUE, RUN, TOOL_QUEUE, make_config, quieten, topic
+from gateway.engine.queue_rows import Piece
 from gateway.engine.recovery import Recovery
 from gateway.engine.waking import QUEUE_THREAD_PREFIX, WakeableEvents, Waker
 from gateway.errors import SchemaOutdated, WorkerStopped
@@ -51,6 +54,7 @@ class Worker:
         self._database = database
         self._executor_id = executor_id
         self._handlers = handlers
+        self._handler_of: dict[str, Callable[..., None]] = {ADVANCE: handlers.advance_job, RUN: handlers.run_call}
         self._client = client
         self._waker = Waker()
         self._stopping = threading.Event()
@@ -58,6 +62,8 @@ class Worker:
         self._at_work = {MODEL_QUEUE: 0, TOOL_QUEUE: 0}
         self._concurrency: dict[str, int] = {}
         self._listening = ExitStack()
+        self._direct: DirectWork | None = None
+        self._taking = threading.Lock()
         self._recovery = Recovery(
             database,
             executor_id,
@@ -84,6 +90,13 @@ class Worker:
             self._listening.enter_context(
                 self._database.signals.listening((topic(MODEL_QUEUE), topic(TOOL_QUEUE)), self._hear)
             )
+            self._direct = DirectWork(
+                self._database,
+                self._executor_id,
+                threads=model_concurrency + tool_concurrency,
+                stopping=self._stopping,
+            )
+            self._direct.start()
             self._recovery.start()
             # DBOS starts the queues' threads from a thread of its own.
             wait_until(lambda: not _missing_queues(), START_TIMEOUT_S)
@@ -92,6 +105,27 @@ class Worker:
         except BaseException:
             self._end()
             raise
+
+    def take_slot(self, piece: Piece) -> Slot | None:
+        """A place for a piece of work that this process is about to queue and begin itself; None without room.
+
+        Such work takes half of a queue's places at most: what waits in the queue must not be overtaken for ever.
+        """
+        if self._stopping.is_set() or self._direct is None:
+            return None
+        active = self._dbos._active_workflows_set
+        with self._taking:
+            if active.count_for_queue(piece.queue) >= self._concurrency[piece.queue] // 2:
+                return None
+            slot: Slot = active.add(piece.id, piece.queue)
+            return slot
+
+    def begin(self, piece: Piece, slot: Slot) -> None:
+        """The piece, whose row is committed as this process's own, is being done."""
+        if self._direct is None:
+            slot.release()  # stopped in between: it is recovered like what a dead process leaves
+            return
+        self._direct.begin(piece, slot, partial(self._do_directly, piece))
 
     def check(self) -> None:
         """All threads that work depends on are alive. Raises: WorkerStopped."""
@@ -126,6 +160,9 @@ class Worker:
     def _end(self) -> None:
         self._listening.close()
         self._recovery.stop()
+        if self._direct is not None:
+            self._direct.stop()
+            self._direct = None
         DBOS.destroy(destroy_registry=True)
         _in_use.release()
 
@@ -139,22 +176,38 @@ class Worker:
             self._do(TOOL_QUEUE, lambda: self._handlers.run_call(approval_id, attempt))
 
     def _do(self, queue: str, body: Callable[[], None]) -> None:
-        with self._counting:
-            self._at_work[queue] += 1
+        self._enter(queue)
         try:
             work.do(body, DBOS.workflow_id, self._stopping)
         finally:
-            with self._counting:
-                was_full = self._at_work[queue] >= self._concurrency[queue]
-                self._at_work[queue] -= 1
             # A slot is free: the next piece need not wait for a poll.
-            self._waker.note_end(queue, was_full=was_full)
+            self._waker.note_end(queue, was_full=self._leave(queue))
+
+    def _do_directly(self, piece: Piece) -> None:
+        self._enter(piece.queue)
+        try:
+            self._handler_of[piece.workflow](*piece.arguments)
+        finally:
+            if self._leave(piece.queue):
+                self._waker.note_end(piece.queue, was_full=True)
+
+    def _enter(self, queue: str) -> None:
+        with self._counting:
+            self._at_work[queue] += 1
+
+    def _leave(self, queue: str) -> bool:
+        """True when all of the queue's places were taken until now."""
+        with self._counting:
+            was_full = self._at_work[queue] >= self._concurrency[queue]
+            self._at_work[queue] -= 1
+        return was_full
 
     def _find_active(self) -> set[str]:
-        return set(self._dbos._active_workflows_set.activeList())
+        unnoted = self._direct.unnoted() if self._direct is not None else set()
+        return unnoted | set(self._dbos._active_workflows_set.activeList())
 
     def _is_idle(self) -> bool:
-        return not _working_queues() and not self._find_active()
+        return not _working_queues() and not self._dbos._active_workflows_set.activeList()
 
     def _hear(self, topic: str) -> None:
         self._waker.wake(topic.partition(":")[2])

@@ -2,26 +2,22 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Row, Table, bindparam
+from sqlalchemy import bindparam
 from sqlalchemy import select as sql_select
-from sqlmodel import Session, col, delete, select, update
+from sqlmodel import col, delete, select, update
 
+from gateway.store.prepared import Prepared
+from gateway.store.rows import Rows
+from gateway.store.session import Session
 from gateway.store.tables import Key, Person, SignIn, Token
 
-_KEYS: Table = Key.__table__  # type: ignore[attr-defined]
-_PEOPLE: Table = Person.__table__  # type: ignore[attr-defined]
-_TOKENS: Table = Token.__table__  # type: ignore[attr-defined]
+_KEYS, _PEOPLE, _TOKENS = Rows(Key), Rows(Person), Rows(Token)
 
-# Asked with every request: built once.
-_KEY = sql_select(_KEYS).where(_KEYS.c.id == bindparam("key_id"))
-_PERSON = sql_select(_PEOPLE).where(_PEOPLE.c.id == bindparam("person_id"))
-_TOKEN = (
-    sql_select(_PEOPLE, _TOKENS.c.secret_sha256, _TOKENS.c.disabled_at.label("token_disabled_at"))
-    .join(_TOKENS, _TOKENS.c.person_id == _PEOPLE.c.id)
-    .where(_TOKENS.c.id == bindparam("token_id"))
-)
+# Asked with every request.
+_KEY = Prepared(sql_select(*_KEYS.columns).where(_KEYS.table.c.id == bindparam("key_id")))
+_PERSON = Prepared(sql_select(*_PEOPLE.columns).where(_PEOPLE.table.c.id == bindparam("person_id")))
+_TOKEN = Prepared(sql_select(*_TOKENS.columns).where(_TOKENS.table.c.id == bindparam("token_id")))
 
 
 def find_person(session: Session, person_id: str) -> Person | None:
@@ -37,19 +33,25 @@ def people(session: Session) -> Sequence[Person]:
     return session.exec(select(Person).order_by(col(Person.email))).all()
 
 
-def read_person(session: Session, person_id: str) -> "Row[Any] | None":
-    """The person's columns as the database has them now, without the cost of an entity."""
-    return session.connection().execute(_PERSON, {"person_id": person_id}).one_or_none()
+def read_person(session: Session, person_id: str) -> Person | None:
+    """The person as the database has them now; changes to the object are not written."""
+    found = _PERSON.row(session, person_id=person_id)
+    return _PEOPLE.make(found) if found else None
 
 
-def find_token(session: Session, token_id: str) -> "Row[Any] | None":
-    """The columns of the person with this token, and ``secret_sha256`` and ``token_disabled_at`` of the token."""
-    return session.connection().execute(_TOKEN, {"token_id": token_id}).one_or_none()
+def find_token(session: Session, token_id: str) -> tuple[Token, Person] | None:
+    """The token and who holds it."""
+    found = _TOKEN.row(session, token_id=token_id)
+    if found is None:
+        return None
+    token = _TOKENS.make(found)
+    person = read_person(session, token.person_id)
+    return (token, person) if person else None
 
 
-def find_key(session: Session, key_id: str) -> "Row[Any] | None":
-    """The key's columns: read for every request, so without the cost of an entity."""
-    return session.connection().execute(_KEY, {"key_id": key_id}).one_or_none()
+def find_key(session: Session, key_id: str) -> Key | None:
+    found = _KEY.row(session, key_id=key_id)
+    return _KEYS.make(found) if found else None
 
 
 def find_sign_in(session: Session, secret_sha256: str) -> tuple[SignIn, Person] | None:

@@ -4,23 +4,38 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, bindparam
-from sqlmodel import Session, and_, col, func, or_, select
+from sqlalchemy import select as sql_select
+from sqlmodel import and_, col, func, or_, select
 
 from gateway.domain.approval import ApprovalStatus
 from gateway.domain.execution import ExecutionStatus
 from gateway.store import pages
+from gateway.store.prepared import Prepared
+from gateway.store.rows import Rows
+from gateway.store.session import Session
 from gateway.store.tables import Approval, Execution
 
-_LOCK = (
-    select(Approval)
-    .where(Approval.id == bindparam("approval_id"))
+_ROWS = Rows(Approval, guard="version", counts=True)
+_T = _ROWS.table
+_SELECT = sql_select(*_ROWS.columns)
+_FIND = Prepared(_SELECT.where(_T.c.id == bindparam("approval_id")))
+_LOCK = Prepared(_SELECT.where(_T.c.id == bindparam("approval_id")).with_for_update())
+_LOCK_ROUND = Prepared(
+    _SELECT.where(_T.c.job_id == bindparam("job_id"), _T.c.round == bindparam("round"))
+    .order_by(_T.c.position)
     .with_for_update()
-    .execution_options(populate_existing=True)
 )
+_OF_JOB = Prepared(_SELECT.where(_T.c.job_id == bindparam("job_id")).order_by(_T.c.round, _T.c.position))
+
+
+def add(session: Session, approval: Approval) -> None:
+    """The new approval is in the database."""
+    _ROWS.add(session, approval)
 
 
 def find(session: Session, approval_id: str) -> Approval | None:
-    return session.get(Approval, approval_id)
+    found = _FIND.row(session, approval_id=approval_id)
+    return _ROWS.make(found) if found else None
 
 
 def find_many(session: Session, approval_ids: Collection[str]) -> Sequence[Approval]:
@@ -29,30 +44,28 @@ def find_many(session: Session, approval_ids: Collection[str]) -> Sequence[Appro
 
 def lock(session: Session, approval_id: str) -> Approval | None:
     """The approval, which nobody else changes until this transaction ends. Lock its job first."""
-    return session.exec(_LOCK, params={"approval_id": approval_id}).one_or_none()
+    found = _LOCK.row(session, approval_id=approval_id)
+    return _ROWS.hold(session, found) if found else None
 
 
 def of_job(session: Session, job_id: str) -> Sequence[Approval]:
     """Every approval of the job in the order of its calls."""
-    return session.exec(
-        select(Approval).where(Approval.job_id == job_id).order_by(col(Approval.round), col(Approval.position))
-    ).all()
+    return [_ROWS.make(values) for values in _OF_JOB.rows(session, job_id=job_id)]
 
 
 def of_jobs(session: Session, job_ids: Collection[str]) -> Sequence[Approval]:
     """The approvals of several jobs, in the order of their calls."""
+    if len(job_ids) == 1:
+        return of_job(session, next(iter(job_ids)))
     return session.exec(
         select(Approval).where(col(Approval.job_id).in_(job_ids)).order_by(col(Approval.round), col(Approval.position))
     ).all()
 
 
-def of_round(session: Session, job_id: str, round: int) -> Sequence[Approval]:
-    return session.exec(
-        select(Approval)
-        .where(Approval.job_id == job_id, Approval.round == round)
-        .order_by(col(Approval.position))
-        .execution_options(populate_existing=False)
-    ).all()
+def lock_round(session: Session, job_id: str, round: int) -> Sequence[Approval]:
+    """The calls of one turn, which nobody else changes until this transaction ends. Lock their job first."""
+    rows = _LOCK_ROUND.rows(session, job_id=job_id, round=round)
+    return [_ROWS.hold(session, values) for values in rows]
 
 
 def due(session: Session, now: datetime, limit: int) -> Sequence[str]:

@@ -3,19 +3,20 @@
 from datetime import datetime
 
 from sqlalchemy import Table, and_, bindparam, select
-from sqlmodel import Session
 
 from gateway.domain.approval import ApprovalStatus, is_held
 from gateway.domain.execution import ExecutionStatus
 from gateway.domain.job import Call
 from gateway.store import approvals, jobs
+from gateway.store.prepared import Prepared
+from gateway.store.session import Session
 from gateway.store.tables import Approval, Execution, Job, Message
 
 _A: Table = Approval.__table__  # type: ignore[attr-defined]
 _E: Table = Execution.__table__  # type: ignore[attr-defined]
 _M: Table = Message.__table__  # type: ignore[attr-defined]
 
-_OF_ROUND = (
+_OF_ROUND = Prepared(
     select(_A.c.status, _A.c.release_at, _E.c.status.label("execution"), _M.c.slot.label("result_slot"))
     .select_from(
         _A.outerjoin(_E, and_(_E.c.approval_id == _A.c.id, _E.c.attempt == _A.c.attempt)).outerjoin(
@@ -29,16 +30,15 @@ _OF_ROUND = (
 
 def of_round(session: Session, job_id: str, round: int, now: datetime) -> list[Call]:
     """The calls of this round as the rows say, with what this transaction has changed."""
-    session.flush()
-    rows = session.connection().execute(_OF_ROUND, {"job_id": job_id, "round": round})
+    session.save_changes()
     return [
         Call(
-            status=ApprovalStatus(row.status),
-            execution=ExecutionStatus(row.execution) if row.execution else None,
-            is_held=is_held(row.status, row.release_at, now),
-            has_result=row.result_slot is not None,
+            status=ApprovalStatus(status),
+            execution=ExecutionStatus(execution) if execution else None,
+            is_held=is_held(status, release_at, now),
+            has_result=result_slot is not None,
         )
-        for row in rows
+        for status, release_at, execution, result_slot in _OF_ROUND.rows(session, job_id=job_id, round=round)
     ]
 
 

@@ -3,34 +3,43 @@
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Table, bindparam, insert, type_coerce, update
 from sqlalchemy import select as sql_select
 from sqlalchemy.types import NullType
-from sqlmodel import Session, col, func, or_, select
+from sqlmodel import col, func, or_, select
 
 from gateway.domain.approval import ApprovalStatus, Verdict
 from gateway.domain.chain import entry_hash
 from gateway.store import pages
+from gateway.store.prepared import Prepared
+from gateway.store.rows import Rows
+from gateway.store.session import Session
 from gateway.store.tables import Approval, Decision, DecisionHead
 
 STREAM_BATCH = 500
 SQLITE_TIME = "%Y-%m-%d %H:%M:%S.%f"
 
-_INSERT = insert(Decision.__table__)  # type: ignore[attr-defined]
+_ROWS = Rows(Decision)
+_T = _ROWS.table
 _HEAD: Table = DecisionHead.__table__  # type: ignore[attr-defined]
-_LOCK_HEAD = sql_select(_HEAD.c.seq, _HEAD.c.hash).with_for_update()
-_LAST_RULING = (
-    select(Decision)
-    .where(Decision.approval_id == bindparam("approval_id"))
-    .where(col(Decision.verdict).not_in((Verdict.RESOLVE, Verdict.EXTEND)))
-    .order_by(col(Decision.seq).desc())
+_SELECT = sql_select(*_ROWS.columns)
+_INSERT = Prepared(insert(_T), [column.name for column in _T.c])
+_LOCK_HEAD = Prepared(sql_select(_HEAD.c.seq, _HEAD.c.hash).with_for_update())
+_MOVE_HEAD = Prepared(update(_HEAD).where(_HEAD.c.seq == bindparam("from_seq")), ("seq", "hash", "at"))
+_FIND = Prepared(_SELECT.where(_T.c.id == bindparam("decision_id")))
+_LAST_RULING = Prepared(
+    _SELECT.where(
+        _T.c.approval_id == bindparam("approval_id"),
+        _T.c.verdict != Verdict.RESOLVE.value,
+        _T.c.verdict != Verdict.EXTEND.value,
+    )
+    .order_by(_T.c.seq.desc())
     .limit(1)
 )
-_MOVE_HEAD = update(_HEAD).where(_HEAD.c.seq == bindparam("from_seq"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +71,9 @@ class Entry:
     waited_ms: int
 
 
+_WRITTEN = tuple(field.name for field in fields(Entry))
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
     """Which decisions are wanted; None and "" do not narrow."""
@@ -88,20 +100,18 @@ def append(session: Session, entries: Sequence[Entry]) -> None:
     if not entries:
         return
     # What the entries speak of is written before the one lock that all decisions share is taken.
-    session.flush()
-    connection = session.connection()
-    seq, prev_hash = connection.execute(_LOCK_HEAD).one()
+    session.save_changes()
+    [(from_seq, prev_hash)] = _LOCK_HEAD.rows(session)
     rows: list[dict[str, Any]] = []
-    for entry in entries:
-        row = {**asdict(entry), "seq": seq + 1, "prev_hash": prev_hash}
-        row["entry_hash"] = entry_hash(prev_hash, row)
-        seq, prev_hash = row["seq"], row["entry_hash"]
+    for seq, entry in enumerate(entries, start=from_seq + 1):
+        row = {name: getattr(entry, name) for name in _WRITTEN}
+        row |= {"seq": seq, "prev_hash": prev_hash}
+        row["entry_hash"] = prev_hash = entry_hash(prev_hash, row)
         rows.append(row)
-    connection.execute(_INSERT, rows)
-    moved = connection.execute(
-        _MOVE_HEAD, {"from_seq": rows[0]["seq"] - 1, "seq": seq, "hash": prev_hash, "at": rows[-1]["at"]}
-    )
-    if moved.rowcount != 1:
+    _INSERT.change_many(session, rows)
+    last = rows[-1]
+    moved = _MOVE_HEAD.change(session, from_seq=from_seq, seq=last["seq"], hash=last["entry_hash"], at=last["at"])
+    if moved != 1:
         raise RuntimeError("The head of the decisions was moved by somebody else.")
 
 
@@ -110,15 +120,20 @@ def head(session: Session) -> DecisionHead:
 
 
 def find(session: Session, decision_id: str) -> Decision | None:
-    return session.exec(select(Decision).where(Decision.id == decision_id)).one_or_none()
+    found = _FIND.row(session, decision_id=decision_id)
+    return _ROWS.make(found) if found else None
 
 
 def last_ruling(session: Session, approval_id: str) -> Decision | None:
     """The last decision that moved this approval: out of pending, or back to it."""
-    return session.exec(_LAST_RULING, params={"approval_id": approval_id}).one_or_none()
+    found = _LAST_RULING.row(session, approval_id=approval_id)
+    return _ROWS.make(found) if found else None
 
 
 def find_many(session: Session, decision_ids: Sequence[str]) -> dict[str, Decision]:
+    if len(decision_ids) == 1:
+        row = find(session, decision_ids[0])
+        return {row.id: row} if row else {}
     rows = session.exec(select(Decision).where(col(Decision.id).in_(decision_ids))).all()
     return {row.id: row for row in rows}
 

@@ -5,16 +5,18 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert
-from sqlmodel import Session, col, select
+from sqlalchemy import Table, insert
+from sqlmodel import col, select
 
 from gateway.domain.event import EventName
-from gateway.store.session import announce
+from gateway.store.prepared import Prepared
+from gateway.store.session import Session, announce
 from gateway.store.tables import Approval, Event, Job
 
 INBOX_TOPIC = "inbox"
 
-_INSERT = insert(Event.__table__)  # type: ignore[attr-defined]
+_EVENTS: Table = Event.__table__  # type: ignore[attr-defined]
+_INSERT = Prepared(insert(_EVENTS), ("job_id", "seq", "name", "approval_id", "data", "at"))
 
 
 def job_topic(job_id: str) -> str:
@@ -40,15 +42,15 @@ def record(
     """
     job.seq += 1
     job.updated_at = now
-    row = {
-        "job_id": job.id,
-        "seq": job.seq,
-        "name": name,
-        "approval_id": approval.id if approval else None,
-        "data": json.dumps(data, ensure_ascii=False),
-        "at": now,
-    }
-    session.connection().execute(_INSERT, row)
+    _INSERT.change(
+        session,
+        job_id=job.id,
+        seq=job.seq,
+        name=name,
+        approval_id=approval.id if approval else None,
+        data=json.dumps(data, ensure_ascii=False),
+        at=now,
+    )
     announce(session, job_topic(job.id))
     if approval is not None:
         announce(session, approval_topic(approval.id), INBOX_TOPIC)
@@ -64,7 +66,7 @@ def add_first(session: Session, job_ids: Iterable[str], name: EventName, now: da
     rows = [
         {"job_id": job_id, "seq": 1, "name": name, "approval_id": None, "data": "{}", "at": now} for job_id in job_ids
     ]
-    session.connection().execute(_INSERT, rows)
+    _INSERT.change_many(session, rows)
 
 
 def of_job(session: Session, job_id: str, after_seq: int, limit: int = 500) -> Sequence[Event]:

@@ -3,18 +3,48 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlmodel import Session, col, select, update
+from sqlalchemy import bindparam
+from sqlalchemy import select as sql_select
+from sqlalchemy import update as sql_update
+from sqlmodel import col, select, update
 
 from gateway.domain.execution import ExecutionStatus, check_transition
+from gateway.store.prepared import Prepared
+from gateway.store.rows import Rows
+from gateway.store.session import Session
 from gateway.store.tables import Execution
+
+_ROWS = Rows(Execution)
+_T = _ROWS.table
+_SELECT = sql_select(*_ROWS.columns)
+_FIND = Prepared(_SELECT.where(_T.c.approval_id == bindparam("approval_id"), _T.c.attempt == bindparam("attempt")))
+_NEWEST = Prepared(_SELECT.where(_T.c.approval_id == bindparam("approval_id")).order_by(_T.c.attempt.desc()).limit(1))
+_SETTLE = Prepared(
+    sql_update(_T).where(
+        _T.c.approval_id == bindparam("of_approval"),
+        _T.c.attempt == bindparam("of_attempt"),
+        _T.c.status == bindparam("was_status"),
+    ),
+    ("status", "result", "error", "resolved_by", "finished_at"),
+)
+
+
+def add(session: Session, execution: Execution) -> None:
+    """The attempt is in the database; a second row for the same one is refused by its key."""
+    _ROWS.add(session, execution)
 
 
 def find(session: Session, approval_id: str, attempt: int) -> Execution | None:
-    return session.get(Execution, (approval_id, attempt), populate_existing=True)
+    found = _FIND.row(session, approval_id=approval_id, attempt=attempt)
+    return _ROWS.make(found) if found else None
 
 
 def newest(session: Session, approval_ids: Collection[str]) -> dict[str, Execution]:
     """The last attempt of each of these approvals that has one."""
+    if len(approval_ids) == 1:
+        [approval_id] = approval_ids
+        found = _NEWEST.row(session, approval_id=approval_id)
+        return {approval_id: _ROWS.make(found)} if found else {}
     rows = session.exec(
         select(Execution).where(col(Execution.approval_id).in_(approval_ids)).order_by(col(Execution.attempt))
     ).all()
@@ -36,16 +66,12 @@ def settle(
     Raises: IllegalTransition.
     """
     check_transition(ExecutionStatus(execution.status), status)
-    written = session.exec(
-        update(Execution)
-        .where(
-            col(Execution.approval_id) == execution.approval_id,
-            col(Execution.attempt) == execution.attempt,
-            col(Execution.status) == execution.status,
-        )
-        .values(status=status, result=result, error=error, resolved_by=resolved_by, finished_at=now)
-    )
-    return bool(written.rowcount == 1)
+    written = _SETTLE.change(
+        session,
+        of_approval=execution.approval_id, of_attempt=execution.attempt, was_status=execution.status,
+        status=status, result=result, error=error, resolved_by=resolved_by, finished_at=now,
+    )  # fmt: skip
+    return written == 1
 
 
 def take_over(session: Session, execution: Execution, executor_id: str) -> bool:

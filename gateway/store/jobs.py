@@ -3,28 +3,30 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import Table, bindparam, inspect
+from sqlalchemy import bindparam
+from sqlalchemy import select as sql_select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlmodel import Session, col, or_, select
+from sqlmodel import col, or_, select
 
 from gateway.domain.job import JobStatus, check_transition
 from gateway.store import pages
+from gateway.store.prepared import Prepared
+from gateway.store.rows import Rows
+from gateway.store.session import Session
 from gateway.store.tables import Approval, Job
 
-#: Built once: putting an INSERT together costs more than running it.
-_JOBS: Table = Job.__table__  # type: ignore[attr-defined]
+# Every event raises ``seq``: a job that somebody else changed has another one.
+_JOBS = Rows(Job, guard="seq")
+_T = _JOBS.table
 _INSERT = {
-    "sqlite": sqlite.insert(_JOBS).on_conflict_do_nothing().returning(_JOBS.c.id),
-    "postgresql": postgresql.insert(_JOBS).on_conflict_do_nothing().returning(_JOBS.c.id),
+    "sqlite": sqlite.insert(_T).on_conflict_do_nothing().returning(_T.c.id),
+    "postgresql": postgresql.insert(_T).on_conflict_do_nothing().returning(_T.c.id),
 }
-_COLUMNS = tuple((attribute.key, attribute.columns[0].name) for attribute in inspect(Job).column_attrs)
-
-
-_LOCKING = select(Job).with_for_update().execution_options(populate_existing=True)
-_LOCK = _LOCKING.where(Job.id == bindparam("job_id"))
-_LOCK_OF = _LOCKING.where(
-    Job.id == select(Approval.job_id).where(Approval.id == bindparam("approval_id")).scalar_subquery()
-)
+_SELECT = sql_select(*_JOBS.columns)
+_FIND = Prepared(_SELECT.where(_T.c.id == bindparam("job_id")))
+_LOCK = Prepared(_SELECT.where(_T.c.id == bindparam("job_id")).with_for_update())
+_OF_APPROVAL = select(Approval.job_id).where(Approval.id == bindparam("approval_id")).scalar_subquery()
+_LOCK_OF = Prepared(_SELECT.where(_T.c.id == _OF_APPROVAL).with_for_update())
 
 
 def add(session: Session, new: Sequence[Job]) -> set[str]:
@@ -34,22 +36,25 @@ def add(session: Session, new: Sequence[Job]) -> set[str]:
     """
     if not new:
         return set()
-    rows = [{column: getattr(job, attribute) for attribute, column in _COLUMNS} for job in new]
+    rows = [_JOBS.values_of(job) for job in new]
     return set(session.connection().execute(_INSERT[session.get_bind().dialect.name], rows).scalars())
 
 
 def find(session: Session, job_id: str) -> Job | None:
-    return session.get(Job, job_id)
+    found = _FIND.row(session, job_id=job_id)
+    return _JOBS.make(found) if found else None
 
 
 def lock(session: Session, job_id: str) -> Job | None:
     """The job, which nobody else changes until this transaction ends. Taken before any lock on its approvals."""
-    return session.exec(_LOCK, params={"job_id": job_id}).one_or_none()
+    found = _LOCK.row(session, job_id=job_id)
+    return _JOBS.hold(session, found) if found else None
 
 
 def lock_of(session: Session, approval_id: str) -> Job | None:
     """The job of this approval, locked likewise; None for an approval without one."""
-    return session.exec(_LOCK_OF, params={"approval_id": approval_id}).one_or_none()
+    found = _LOCK_OF.row(session, approval_id=approval_id)
+    return _JOBS.hold(session, found) if found else None
 
 
 def find_by_idempotency_key(session: Session, owner: str, key: str) -> Job | None:

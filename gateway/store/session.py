@@ -9,17 +9,17 @@ connection while a write transaction is open in the same thread.
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+import sqlmodel
+from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import sessionmaker
-from sqlmodel import Session
 
 from gateway.errors import DatabaseUnavailable, InvalidSetting
 from gateway.store.signals import Signals
@@ -32,8 +32,56 @@ NOTIFY_CHANNEL = "countersign"
 TOPICS_PER_NOTICE = 100
 
 _TOPICS = "topics"
+_NOTIFY = "SELECT pg_notify(%s, %s)"
+_CLOCK = "SELECT clock_timestamp()"
 
 __all__ = ["NOTIFY_CHANNEL", "Database", "Session", "announce", "driver_errors"]
+
+
+class Session(sqlmodel.Session):
+    """A transaction: SQLAlchemy's session, and the rows that it holds locked as plain objects."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        #: What ``store.rows`` keeps here: key of a row -> its object, and how its changes are written.
+        self.held: dict[Any, tuple[Any, Callable[[], None]]] = {}
+        #: Called once this transaction is committed, or once it is not.
+        self.after_commit: list[Callable[[], None]] = []
+        self.after_rollback: list[Callable[[], None]] = []
+        self._open: Connection | None = None
+        self._cursor: Any = None
+
+    @property
+    def dialect(self) -> Dialect:
+        return self._opened().dialect
+
+    def run(self, sql: str, parameters: Any) -> Any:
+        """The driver's cursor after this statement. Its errors are SQLAlchemy's, like those of every statement."""
+        connection = self._opened()
+        try:
+            self._cursor.execute(sql, parameters)
+        except Exception as error:
+            connection._handle_dbapi_exception(error, sql, parameters, self._cursor, None)
+        return self._cursor
+
+    def run_many(self, sql: str, parameters: list[Any]) -> None:
+        connection = self._opened()
+        try:
+            self._cursor.executemany(sql, parameters)
+        except Exception as error:
+            connection._handle_dbapi_exception(error, sql, parameters, self._cursor, None)
+
+    def save_changes(self) -> None:
+        """The database has every change that was made to objects so far."""
+        for _, write in self.held.values():
+            write()
+        self.flush()
+
+    def _opened(self) -> Connection:
+        if self._open is None:
+            self._open = self.connection()
+            self._cursor = self._open.connection.cursor()
+        return self._open
 
 
 class Database:
@@ -43,18 +91,18 @@ class Database:
         self.url = _checked_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.signals = Signals()
-        self.engine = _sqlite_engine(self.url) if self.is_sqlite else _postgresql_engine(self.url, pool_size)
-        read_only = (
-            {"sqlite_begin": "DEFERRED"}
-            if self.is_sqlite
-            else {"postgresql_readonly": True, "isolation_level": "REPEATABLE READ"}
-        )
-        single = {"sqlite_begin": "NONE"} if self.is_sqlite else {"isolation_level": "AUTOCOMMIT"}
+        if self.is_sqlite:
+            self.engine, self.read_engine = _sqlite_engine(self.url), _sqlite_engine(self.url, reads_only=True)
+            glance_engine = self.read_engine.execution_options(sqlite_begin="NONE")
+        else:
+            self.engine = _postgresql_engine(self.url, pool_size)
+            self.read_engine = self.engine.execution_options(
+                postgresql_readonly=True, isolation_level="REPEATABLE READ"
+            )
+            glance_engine = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._write = sessionmaker(self.engine, class_=Session, expire_on_commit=False)
-        self._glance = sessionmaker(self.engine.execution_options(**single), class_=Session, autoflush=False)
-        self._read = sessionmaker(
-            self.engine.execution_options(**read_only), class_=Session, expire_on_commit=False, autoflush=False
-        )
+        self._glance = sessionmaker(glance_engine, class_=Session, autoflush=False)
+        self._read = sessionmaker(self.read_engine, class_=Session, expire_on_commit=False, autoflush=False)
 
     @contextmanager
     def write(self) -> Iterator[Session]:
@@ -62,13 +110,21 @@ class Database:
 
         Raises: DatabaseUnavailable when the database does not answer.
         """
-        topics: frozenset[str] = frozenset()
-        with driver_errors(), self._write() as session, session.begin():
-            yield session
-            topics = frozenset(session.info.get(_TOPICS, ()))
-            if topics and not self.is_sqlite:
-                _notify(session, sorted(topics))
+        session = self._write()
+        try:
+            with driver_errors(), session, session.begin():
+                yield session
+                session.save_changes()
+                topics = frozenset(session.info.get(_TOPICS, ()))
+                if topics and not self.is_sqlite:
+                    _notify(session, sorted(topics))
+        except BaseException:
+            for take_back in session.after_rollback:
+                take_back()
+            raise
         self.signals.publish(topics)
+        for follow_up in session.after_commit:
+            follow_up()
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -92,12 +148,13 @@ class Database:
         """The database's clock, aware and in UTC. SQLite lives in this process: its clock is ours."""
         if self.is_sqlite:
             return datetime.now(UTC)
-        moment: datetime = session.connection().execute(text("SELECT clock_timestamp()")).scalar_one()
+        moment: datetime = session.run(_CLOCK, ()).fetchone()[0]
         return moment.astimezone(UTC)
 
     def dispose(self) -> None:
         """All pooled connections are closed."""
         self.engine.dispose()
+        self.read_engine.dispose()
 
 
 def announce(session: Session, *topics: str) -> None:
@@ -108,8 +165,8 @@ def announce(session: Session, *topics: str) -> None:
 def _notify(session: Session, topics: list[str]) -> None:
     # A payload of PostgreSQL's NOTIFY ends at 8,000 bytes.
     parts = [json.dumps(topics[at : at + TOPICS_PER_NOTICE]) for at in range(0, len(topics), TOPICS_PER_NOTICE)]
-    notice = text("SELECT pg_notify(:channel, :topics)")
-    session.connection().execute(notice, [{"channel": NOTIFY_CHANNEL, "topics": part} for part in parts])
+    for part in parts:
+        session.run(_NOTIFY, (NOTIFY_CHANNEL, part))
 
 
 def _checked_url(url: str) -> URL:
@@ -135,14 +192,22 @@ def _postgresql_engine(url: URL, pool_size: int) -> Engine:
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=POOL_TIMEOUT_S,
+        pool_use_lifo=True,  # statements are prepared once per connection
         pool_pre_ping=False,
         hide_parameters=True,  # arguments and secrets stay out of what is logged about an error
         connect_args={"connect_timeout": 5, "options": "-c timezone=UTC"},
     )
 
 
-def _sqlite_engine(url: URL) -> Engine:
-    engine = create_engine(url, pool_size=40, max_overflow=0, pool_timeout=POOL_TIMEOUT_S, hide_parameters=True)
+def _sqlite_engine(url: URL, *, reads_only: bool = False) -> Engine:
+    engine = create_engine(
+        url,
+        pool_size=40,
+        max_overflow=0,
+        pool_timeout=POOL_TIMEOUT_S,
+        pool_use_lifo=True,  # statements are prepared once per connection
+        hide_parameters=True,
+    )
     writer = threading.Lock()
 
     @event.listens_for(engine, "connect")
@@ -154,12 +219,14 @@ def _sqlite_engine(url: URL) -> Engine:
             "synchronous=FULL",
             f"busy_timeout={SQLITE_BUSY_TIMEOUT_MS}",
             "foreign_keys=ON",
+            # Once and for all: every change of it makes SQLite prepare all statements of the connection again.
+            f"query_only={int(reads_only)}",
         ):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        how = connection.get_execution_options().get("sqlite_begin", "IMMEDIATE")
+        how = connection.get_execution_options().get("sqlite_begin", "DEFERRED" if reads_only else "IMMEDIATE")
         if how == "NONE":
             return
         held = _held_locks(connection)
@@ -168,7 +235,6 @@ def _sqlite_engine(url: URL) -> Engine:
             if not writer.acquire(timeout=WRITER_LOCK_TIMEOUT_S):
                 raise DatabaseUnavailable("The database is busy writing: nothing was changed, try again shortly.")
             held["writer"] = True
-        connection.exec_driver_sql(f"PRAGMA query_only={int(how == 'DEFERRED')}")
         connection.exec_driver_sql(f"BEGIN {how}")
 
     @event.listens_for(engine, "checkin")

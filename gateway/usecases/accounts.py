@@ -5,7 +5,6 @@ import hmac
 import secrets
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any
 
 from pwdlib import PasswordHash
 from pwdlib.exceptions import PwdlibError
@@ -168,7 +167,7 @@ def check_may_decide(session: Session, person: PersonActor) -> PersonActor:
     return _actor(row)
 
 
-def _actor(person: Any) -> PersonActor:  # a Person, or a row with its columns
+def _actor(person: Person) -> PersonActor:
     return PersonActor(id=person.id, email=person.email, name=person.name, role=Role(person.role))
 
 
@@ -183,9 +182,10 @@ def _holder_of(session: Session, token_id: str, secret_sha256: str) -> Actor | N
     found = accounts.find_token(session, token_id)
     if found is None:
         return None
-    if found.token_disabled_at is not None or found.disabled_at is not None:
+    token, person = found
+    if token.disabled_at is not None or person.disabled_at is not None:
         return None
-    return _actor(found) if hmac.compare_digest(found.secret_sha256, secret_sha256) else None
+    return _actor(person) if hmac.compare_digest(token.secret_sha256, secret_sha256) else None
 
 
 def _verify(password: str, password_hash: str | None) -> tuple[bool, str | None]:

@@ -68,16 +68,15 @@ def _start(
         error = "The stored arguments are not the decided ones; nothing was run."
         _refuse(gateway, session, job, approval, error, gateway.wording.tool_error.format(error=error), now)
         return None
-    session.add(
-        Execution(
-            approval_id=approval.id,
-            attempt=approval.attempt,
-            status=ExecutionStatus.STARTED,
-            executor_id=gateway.engine.executor_id,
-            details_sha256=sha256_hex(effective),
-            started_at=now,
-        )
+    execution = Execution(
+        approval_id=approval.id,
+        attempt=approval.attempt,
+        status=ExecutionStatus.STARTED,
+        executor_id=gateway.engine.executor_id,
+        details_sha256=sha256_hex(effective),
+        started_at=now,
     )
+    executions.add(session, execution)
     was_held = approval.decided_at is not None and progress.is_held(approval, approval.decided_at)
     if was_held:
         # Until its release no face said that it was decided.
@@ -156,18 +155,17 @@ def _reopen(gateway: Gateway, session: Session, job: Job, approval: Approval, to
 def _refuse(
     gateway: Gateway, session: Session, job: Job, approval: Approval, error: str, told: str, now: datetime
 ) -> None:
-    session.add(
-        Execution(
-            approval_id=approval.id,
-            attempt=approval.attempt,
-            status=ExecutionStatus.FAILED,
-            executor_id=gateway.engine.executor_id,
-            details_sha256=approval.effective_sha256 or "",
-            error=error,
-            started_at=now,
-            finished_at=now,
-        )
+    execution = Execution(
+        approval_id=approval.id,
+        attempt=approval.attempt,
+        status=ExecutionStatus.FAILED,
+        executor_id=gateway.engine.executor_id,
+        details_sha256=approval.effective_sha256 or "",
+        error=error,
+        started_at=now,
+        finished_at=now,
     )
+    executions.add(session, execution)
     approval.retryable = True
     events.record(session, job, EventName.EXECUTION_FAILED, now, approval=approval, attempt=approval.attempt)
     progress.write_result(session, approval, told, now)

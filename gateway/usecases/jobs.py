@@ -156,7 +156,7 @@ def _outcome(
 
 
 def _cancel_open_calls(gateway: Gateway, session: Session, job: Job, by: ledger.By, now: datetime) -> list[Entry]:
-    rows = approvals.of_round(session, job.id, job.rounds) if job.rounds else ()
+    rows = approvals.lock_round(session, job.id, job.rounds) if job.rounds else ()
     newest = executions.newest(session, [row.id for row in rows])
     claimed = {row.id for row in rows if row.id in newest and newest[row.id].attempt == row.attempt}
     entries = []

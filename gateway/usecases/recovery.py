@@ -37,7 +37,7 @@ def _requeue_job(gateway: Gateway, job_id: str) -> int:
         step = progress.find_next_step(session, job, now)
         match step:
             case CallModel(number):
-                turn = turns.find(session, job_id, number)
+                turn = turns.hold(session, job_id, number)
                 if turn is not None and turn.retry_at is not None and turn.retry_at > now:
                     return 0
                 gateway.engine.enqueue_advance(session, job_id, progress.piece_of(now))
@@ -53,7 +53,7 @@ def _requeue_job(gateway: Gateway, job_id: str) -> int:
 def _requeue_calls(gateway: Gateway, session: Session, job: Job, now: datetime) -> int:
     finished = turns.result_slots(session, job.id, job.rounds)
     pieces = 0
-    for approval in approvals.of_round(session, job.id, job.rounds):
+    for approval in approvals.lock_round(session, job.id, job.rounds):
         if approval.status == ApprovalStatus.APPROVED and approval.position not in finished:
             gateway.engine.enqueue_run(session, approval.id, approval.attempt, progress.piece_of(now))
             pieces += 1

@@ -10,7 +10,7 @@ from gateway.domain.approval import ApprovalStatus
 from gateway.domain.event import EventName
 from gateway.domain.job import CallModel, JobStatus
 from gateway.domain.turn import ModelAnswer, ModelRequest, ModelTrouble, ToolCall, sendable_name
-from gateway.store import decisions, events, jobs, turns
+from gateway.store import approvals, decisions, events, jobs, turns
 from gateway.store.session import Session
 from gateway.store.tables import Job, Turn
 from gateway.usecases import intake, progress
@@ -44,14 +44,13 @@ def claim_turn(gateway: Gateway, job_id: str) -> Claim | None:
         step = progress.find_next_step(session, job, now)
         if not isinstance(step, CallModel):
             return None
-        turn = turns.find(session, job_id, step.round) or Turn(job_id=job_id, number=step.round)
+        turn = turns.hold(session, job_id, step.round) or turns.begin(session, job_id, step.round)
         if _is_taken(gateway, session, turn, now):
             return None
         turn.attempts += 1
         turn.first_claimed_at = turn.first_claimed_at or now
         turn.claimed_by = gateway.engine.executor_id
         turn.claimed_until = now + timedelta(seconds=gateway.policy.model_timeout_s + CLAIM_MARGIN_S)
-        session.add(turn)
         if jobs.set_status(job, JobStatus.RUNNING, now):
             events.record(session, job, EventName.JOB_STARTED, now)
         return Claim(job_id, step.round, _request(gateway, session, job, step.round))
@@ -64,7 +63,7 @@ def record_answer(gateway: Gateway, claim: Claim, answer: ModelAnswer) -> None:
     """
     with gateway.database.write() as session:
         job = jobs.lock(session, claim.job_id)
-        turn = turns.find(session, claim.job_id, claim.round)
+        turn = turns.hold(session, claim.job_id, claim.round)
         if job is None or turn is None or turn.answered_at or JobStatus(job.status).is_final:
             return
         now = gateway.database.now(session)
@@ -85,13 +84,12 @@ def record_trouble(gateway: Gateway, claim: Claim, trouble: ModelTrouble) -> Non
     """The job has failed with the trouble's code, or another attempt is queued for later."""
     with gateway.database.write() as session:
         job = jobs.lock(session, claim.job_id)
-        turn = turns.find(session, claim.job_id, claim.round)
+        turn = turns.hold(session, claim.job_id, claim.round)
         if job is None or turn is None or turn.answered_at or JobStatus(job.status).is_final:
             return
         now = gateway.database.now(session)
         turn.claimed_by = turn.claimed_until = None
         turn.last_error = trouble.message
-        session.add(turn)
         began = turn.first_claimed_at or now
         delay_s = _retry_delay_s(gateway, turn.attempts, trouble)
         gave_up = (now - began).total_seconds() + delay_s > gateway.policy.model_give_up_s
@@ -187,7 +185,7 @@ def _open_calls(
             gateway, job, call, tool_call_id=call_id, position=position, summary=answer.text or None, now=now
         )
         approval = opened.approval
-        session.add(approval)
+        approvals.add(session, approval)
         events.record(session, job, EventName.APPROVAL_REQUESTED, now, approval=approval, action=approval.action)
         if opened.decision:
             born.append(opened.decision)

@@ -9,14 +9,13 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event, insert, text
-from sqlmodel import Session
 
 from gateway.errors import InvalidRequest
-from gateway.store import approvals, decisions, jobs, pages
+from gateway.store import approvals, calls, decisions, jobs, pages
 from gateway.store.decisions import Filter
 from gateway.store.pages import Page
-from gateway.store.session import Database
-from gateway.store.tables import Approval, Execution, Job
+from gateway.store.session import Database, Session
+from gateway.store.tables import Approval, Execution, Job, Message
 from tests.store.test_decision_log import START, append, entry
 
 Read = Callable[[Session, str | None], Page[Any]]
@@ -308,10 +307,13 @@ def explained(database: Database, read: Callable[[Session], object]) -> str:
     def keep(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
         sent.append((statement, parameters))
 
-    event.listen(database.engine, "before_cursor_execute", keep)
+    event.listen(database.read_engine, "before_cursor_execute", keep)
     with database.read() as session:
+        run = session.run
+        # Prepared statements do not pass by SQLAlchemy's events.
+        session.run = lambda sql, parameters: (sent.append((sql, parameters)), run(sql, parameters))[1]  # type: ignore[func-returns-value, method-assign]
         read(session)
-    event.remove(database.engine, "before_cursor_execute", keep)
+    event.remove(database.read_engine, "before_cursor_execute", keep)
     explain = "EXPLAIN QUERY PLAN " if database.is_sqlite else "EXPLAIN "
     lines: list[str] = []
     with database.engine.connect() as connection:
@@ -347,6 +349,14 @@ def full_database(database: Database) -> Database:
             for n in range(8000)
         ],
     )
+    ran = {"attempt": 1, "status": "succeeded", "executor_id": "e", "details_sha256": "0", "started_at": START}
+    add(database, Execution, [{"approval_id": f"apr_{n:06}", **ran} for n in range(7900)])
+    message = {"round": 1, "role": "tool", "body": "{}", "created_at": START}
+    add(
+        database,
+        Message,
+        [{"job_id": f"job_{n // 4:06}", "slot": n % 4, **message} for n in range(8000)],
+    )
     append(
         database, *(entry(n, verdict="approve" if n % 100 else "reject", action=f"a{n % 50}") for n in range(1, 4001))
     )
@@ -359,7 +369,7 @@ def test_common_questions_are_answered_by_an_index(full_database: Database) -> N
     now = START + timedelta(hours=3)
     # SQLite names the index of a constraint itself.
     is_sqlite = full_database.is_sqlite
-    calls, key = (
+    round_key, key = (
         ("(job_id=?", "(owner=? AND idempotency_key=?)")
         if is_sqlite
         else (
@@ -378,8 +388,8 @@ def test_common_questions_are_answered_by_an_index(full_database: Database) -> N
         "all approvals, next page": (lambda s: approvals.page(s, cursor=deep), "approvals_created"),
         "pending only": (lambda s: approvals.page(s, statuses=["pending"]), "approvals_status_created"),
         "due": (lambda s: approvals.due(s, now, 100), "approvals_status_expires"),
-        "calls of a round": (lambda s: approvals.of_round(s, "job_000007", 1), calls),
-        "calls of a job": (lambda s: approvals.of_job(s, "job_000007"), calls),
+        "calls of a round": (lambda s: calls.of_round(s, "job_000007", 1, now), round_key),
+        "calls of a job": (lambda s: approvals.of_job(s, "job_000007"), round_key),
         "badge": (lambda s: approvals.count_pending(s), "approvals_status"),
         "decisions": (lambda s: decisions.page(s, Filter(), cursor=None, limit=50), "decisions"),
         "decisions by verdict": (
