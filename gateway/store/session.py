@@ -27,6 +27,7 @@ from gateway.store.signals import Signals
 SQLITE_BUSY_TIMEOUT_MS = 30_000
 WRITER_LOCK_TIMEOUT_S = 30.0
 POOL_SIZE = 20
+SQLITE_POOL_SIZE = 64  # more than there are threads, so that nobody waits for a connection
 POOL_TIMEOUT_S = 10.0
 NOTIFY_CHANNEL = "countersign"
 TOPICS_PER_NOTICE = 100
@@ -202,7 +203,7 @@ def _postgresql_engine(url: URL, pool_size: int) -> Engine:
 def _sqlite_engine(url: URL, *, reads_only: bool = False) -> Engine:
     engine = create_engine(
         url,
-        pool_size=40,
+        pool_size=SQLITE_POOL_SIZE,
         max_overflow=0,
         pool_timeout=POOL_TIMEOUT_S,
         pool_use_lifo=True,  # statements are prepared once per connection
