@@ -71,7 +71,7 @@ def add(session: Session, piece: Piece, *, executor_id: str | None = None, delay
     if added is None:
         return False
     inputs = json.dumps({"namedArgs": {}, "positionalArgs": piece.arguments}, separators=(",", ":"))
-    _ADD_INPUT.change(session, workflow_uuid=piece.id, inputs=inputs)
+    _ADD_INPUT.send(session, workflow_uuid=piece.id, inputs=inputs)
     return True
 
 
@@ -85,7 +85,7 @@ class Ended:
 
 def end(session: Session, executor_id: str, pieces: Sequence[Ended]) -> None:
     """The rows say that these pieces, begun by this process, have ended; what somebody else took over stays theirs."""
-    _END.change_many(
+    _END.send_each(
         session,
         [
             {

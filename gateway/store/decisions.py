@@ -108,11 +108,9 @@ def append(session: Session, entries: Sequence[Entry]) -> None:
         row |= {"seq": seq, "prev_hash": prev_hash}
         row["entry_hash"] = prev_hash = entry_hash(prev_hash, row)
         rows.append(row)
-    _INSERT.change_many(session, rows)
+    _INSERT.send_each(session, rows)
     last = rows[-1]
-    moved = _MOVE_HEAD.change(session, from_seq=from_seq, seq=last["seq"], hash=last["entry_hash"], at=last["at"])
-    if moved != 1:
-        raise RuntimeError("The head of the decisions was moved by somebody else.")
+    _MOVE_HEAD.send(session, written=1, from_seq=from_seq, seq=last["seq"], hash=last["entry_hash"], at=last["at"])
 
 
 def head(session: Session) -> DecisionHead:

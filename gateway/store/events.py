@@ -42,7 +42,7 @@ def record(
     """
     job.seq += 1
     job.updated_at = now
-    _INSERT.change(
+    _INSERT.send(
         session,
         job_id=job.id,
         seq=job.seq,
@@ -66,7 +66,7 @@ def add_first(session: Session, job_ids: Iterable[str], name: EventName, now: da
     rows = [
         {"job_id": job_id, "seq": 1, "name": name, "approval_id": None, "data": "{}", "at": now} for job_id in job_ids
     ]
-    _INSERT.change_many(session, rows)
+    _INSERT.send_each(session, rows)
 
 
 def of_job(session: Session, job_id: str, after_seq: int, limit: int = 500) -> Sequence[Event]:

@@ -14,7 +14,7 @@ from sqlalchemy import Dialect, Executable, Float
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
-from gateway.store.session import Session
+from gateway.store.transaction import Session
 
 Convert = Callable[[Any], Any]
 
@@ -76,10 +76,18 @@ class Prepared:
         compiled = self._compiled_for(session)
         return int(session.run(compiled.sql, compiled.parameters(values)).rowcount)
 
-    def change_many(self, session: Session, many: Sequence[Mapping[str, Any]]) -> None:
-        """The statement has run once with each of these values."""
+    def send(self, session: Session, *, written: int | None = None, **values: Any) -> None:
+        """The statement runs before the next one that is read from, or the commit.
+
+        Raises, then: RuntimeError when it did not write exactly ``written`` rows.
+        """
         compiled = self._compiled_for(session)
-        session.run_many(compiled.sql, [compiled.parameters(values) for values in many])
+        session.send(compiled.sql, compiled.parameters(values), rows=written)
+
+    def send_each(self, session: Session, many: Iterable[Mapping[str, Any]]) -> None:
+        """Likewise, once with each of these values."""
+        for values in many:
+            self.send(session, **values)
 
     def _compiled_for(self, session: Session) -> _Compiled:
         dialect = session.dialect

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapper
 from sqlmodel import SQLModel
 
 from gateway.store.prepared import Prepared
-from gateway.store.session import Session
+from gateway.store.transaction import Session
 
 Row = TypeVar("Row", bound=SQLModel)
 
@@ -59,7 +59,7 @@ class Rows(Generic[Row]):
 
     def add(self, session: Session, row: Row) -> None:
         """The new row is in the database."""
-        self._insert.change(session, **self.values_of(row))
+        self._insert.send(session, **self.values_of(row))
 
     def values_of(self, row: Row) -> dict[str, Any]:
         """The row's values by column."""
@@ -76,8 +76,7 @@ class Rows(Generic[Row]):
             setattr(row, self._guard, now[self._guard])
             changed = (*changed, self._guard)
         known = {f"was_{name}": read[name] for name in self._where()}
-        if self._update_of(changed).change(session, **known, **{name: now[name] for name in changed}) != 1:
-            raise RuntimeError(f"A row of {self.table.name} was changed by somebody else.")
+        self._update_of(changed).send(session, written=1, **known, **{name: now[name] for name in changed})
         read.update(now)
 
     def _update_of(self, changed: tuple[str, ...]) -> Prepared:

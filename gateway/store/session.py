@@ -9,20 +9,20 @@ connection while a write transaction is open in the same thread.
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import sqlmodel
-from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import sessionmaker
 
 from gateway.errors import DatabaseUnavailable, InvalidSetting
 from gateway.store.signals import Signals
+from gateway.store.transaction import Session
 
 SQLITE_BUSY_TIMEOUT_MS = 30_000
 WRITER_LOCK_TIMEOUT_S = 30.0
@@ -37,52 +37,6 @@ _NOTIFY = "SELECT pg_notify(%s, %s)"
 _CLOCK = "SELECT clock_timestamp()"
 
 __all__ = ["NOTIFY_CHANNEL", "Database", "Session", "announce", "driver_errors"]
-
-
-class Session(sqlmodel.Session):
-    """A transaction: SQLAlchemy's session, and the rows that it holds locked as plain objects."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        #: What ``store.rows`` keeps here: key of a row -> its object, and how its changes are written.
-        self.held: dict[Any, tuple[Any, Callable[[], None]]] = {}
-        #: Called once this transaction is committed, or once it is not.
-        self.after_commit: list[Callable[[], None]] = []
-        self.after_rollback: list[Callable[[], None]] = []
-        self._open: Connection | None = None
-        self._cursor: Any = None
-
-    @property
-    def dialect(self) -> Dialect:
-        return self._opened().dialect
-
-    def run(self, sql: str, parameters: Any) -> Any:
-        """The driver's cursor after this statement. Its errors are SQLAlchemy's, like those of every statement."""
-        connection = self._opened()
-        try:
-            self._cursor.execute(sql, parameters)
-        except Exception as error:
-            connection._handle_dbapi_exception(error, sql, parameters, self._cursor, None)
-        return self._cursor
-
-    def run_many(self, sql: str, parameters: list[Any]) -> None:
-        connection = self._opened()
-        try:
-            self._cursor.executemany(sql, parameters)
-        except Exception as error:
-            connection._handle_dbapi_exception(error, sql, parameters, self._cursor, None)
-
-    def save_changes(self) -> None:
-        """The database has every change that was made to objects so far."""
-        for _, write in self.held.values():
-            write()
-        self.flush()
-
-    def _opened(self) -> Connection:
-        if self._open is None:
-            self._open = self.connection()
-            self._cursor = self._open.connection.cursor()
-        return self._open
 
 
 class Database:
@@ -115,10 +69,10 @@ class Database:
         try:
             with driver_errors(), session, session.begin():
                 yield session
-                session.save_changes()
                 topics = frozenset(session.info.get(_TOPICS, ()))
                 if topics and not self.is_sqlite:
                     _notify(session, sorted(topics))
+                session.finish()
         except BaseException:
             for take_back in session.after_rollback:
                 take_back()
@@ -167,7 +121,7 @@ def _notify(session: Session, topics: list[str]) -> None:
     # A payload of PostgreSQL's NOTIFY ends at 8,000 bytes.
     parts = [json.dumps(topics[at : at + TOPICS_PER_NOTICE]) for at in range(0, len(topics), TOPICS_PER_NOTICE)]
     for part in parts:
-        session.run(_NOTIFY, (NOTIFY_CHANNEL, part))
+        session.send(_NOTIFY, (NOTIFY_CHANNEL, part))
 
 
 def _checked_url(url: str) -> URL:

@@ -64,12 +64,12 @@ def add_submitted(session: Session, submitted: Mapping[str, Sequence[tuple[str, 
         for job_id, messages in submitted.items()
         for slot, (role, body) in enumerate(messages)
     ]
-    _INSERT.change_many(session, rows)
+    _INSERT.send_each(session, rows)
 
 
 def add_message(session: Session, *, job_id: str, round: int, slot: int, role: str, body: str, now: datetime) -> None:
     """The message has its place in the transcript; one that is there already stays."""
-    _INSERT_ONCE.change(session, job_id=job_id, round=round, slot=slot, role=role, body=body, created_at=now)
+    _INSERT_ONCE.send(session, job_id=job_id, round=round, slot=slot, role=role, body=body, created_at=now)
 
 
 def result_slots(session: Session, job_id: str, round: int) -> set[int]:

@@ -1,0 +1,120 @@
+"""One transaction: its statements, the rows that it holds, and what follows its end."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+import sqlmodel
+from psycopg.pq import TransactionStatus
+from sqlalchemy import Connection, Dialect
+
+
+@dataclass(frozen=True, slots=True)
+class _Unsent:
+    sql: str
+    parameters: Any
+    rows: int | None  #: how many it must write
+
+
+class Session(sqlmodel.Session):
+    """SQLAlchemy's session; beside its own statements it runs those of ``store.prepared`` on the driver's cursor.
+
+    On PostgreSQL a statement of those from which nothing is read is sent with
+    the next one that is: half of the round trips are left out. Their order is
+    kept, and an error of one is that of the transaction, before its commit.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        #: What ``store.rows`` keeps here: key of a row -> its object, and how its changes are written.
+        self.held: dict[Any, tuple[Any, Callable[[], None]]] = {}
+        #: Called once this transaction is committed, or once it is not.
+        self.after_commit: list[Callable[[], None]] = []
+        self.after_rollback: list[Callable[[], None]] = []
+        self._open: Connection | None = None
+        self._cursor: Any = None
+        self._driver: Any = None
+        self._unsent: list[_Unsent] = []
+
+    @property
+    def dialect(self) -> Dialect:
+        return self._opened().dialect
+
+    def run(self, sql: str, parameters: Any) -> Any:
+        """The driver's cursor after this statement. Its errors are SQLAlchemy's, like those of every statement."""
+        connection = self._opened()
+        try:
+            if isinstance(self._driver, psycopg.Connection) and self._is_worth_a_pipeline():
+                self._run_with_unsent(sql, parameters)
+            else:
+                self._cursor.execute(sql, parameters)
+        except psycopg.Error as error:
+            connection._handle_dbapi_exception(error, sql, parameters, self._cursor, None)
+        except connection.dialect.loaded_dbapi.Error as error:
+            connection._handle_dbapi_exception(error, sql, parameters, self._cursor, None)
+        return self._cursor
+
+    def send(self, sql: str, parameters: Any, *, rows: int | None = None) -> None:
+        """The statement will have run before the next one from which something is read, and before the commit.
+
+        Raises, then: RuntimeError when it did not write exactly ``rows`` rows.
+        """
+        self._opened()
+        if isinstance(self._driver, psycopg.Connection):
+            self._unsent.append(_Unsent(sql, parameters, rows))
+        else:
+            _check(self.run(sql, parameters), rows)
+
+    def save_changes(self) -> None:
+        """Every change that was made to objects so far has been sent."""
+        for _, write in self.held.values():
+            write()
+        if self._new or self.identity_map._modified or self._deleted:
+            self.flush()
+
+    def finish(self) -> None:
+        """Nothing is left to be sent: the transaction can be committed."""
+        self.save_changes()
+        self._send_rest()
+
+    def connection(self, *args: Any, **kwargs: Any) -> Connection:
+        """SQLAlchemy's connection, for statements that take the usual way."""
+        self._send_rest()
+        return super().connection(*args, **kwargs)
+
+    def execute(self, *args: Any, **kwargs: Any) -> Any:
+        self._send_rest()
+        return super().execute(*args, **kwargs)
+
+    def _opened(self) -> Connection:
+        if self._open is None:
+            self._open = super().connection()
+            self._driver = self._open.connection.driver_connection
+            self._cursor = self._open.connection.cursor()
+        return self._open
+
+    def _is_worth_a_pipeline(self) -> bool:
+        """True when there is more to send than the statement itself: others before it, or the transaction's BEGIN."""
+        is_beginning = self._driver.info.transaction_status == TransactionStatus.IDLE and not self._driver.autocommit
+        return bool(self._unsent) or is_beginning
+
+    def _run_with_unsent(self, sql: str, parameters: Any) -> None:
+        unsent, self._unsent = self._unsent, []
+        cursors = [self._driver.cursor() for _ in unsent]
+        with self._driver.pipeline():
+            for cursor, statement in zip(cursors, unsent, strict=True):
+                cursor.execute(statement.sql, statement.parameters)
+            self._cursor.execute(sql, parameters)
+        for cursor, statement in zip(cursors, unsent, strict=True):
+            _check(cursor, statement.rows)
+
+    def _send_rest(self) -> None:
+        if self._unsent:
+            last = self._unsent.pop()
+            _check(self.run(last.sql, last.parameters), last.rows)
+
+
+def _check(cursor: Any, rows: int | None) -> None:
+    if rows is not None and cursor.rowcount != rows:
+        raise RuntimeError("A row was changed by somebody else.")
