@@ -22,7 +22,7 @@ from gateway.usecases.gateway import Gateway
 from gateway.usecases.submitting import Submissions
 from gateway.web.address import Site
 from gateway.web.headers import SecurityHeaders
-from gateway.web.state import BodyLimits, Closing
+from gateway.web.state import BodyLimits, Closing, make_readers
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -66,6 +66,7 @@ def assemble(gateway: Gateway, site: Site, limits: BodyLimits, lifespan: Lifespa
     app.state.site = site
     app.state.body_limits = limits
     app.state.closing = Closing(gateway.database.signals)
+    app.state.readers = make_readers()
     problems.install(app)
     for router in _ROUTERS:
         app.include_router(router)
@@ -86,6 +87,7 @@ def _lifespan(settings: Settings, *, with_worker: bool) -> Lifespan:
             ending.callback(gateway.database.dispose)
             ending.callback(gateway.tools.close)
             ending.callback(app.state.submissions.stop)
+            ending.callback(app.state.readers.shutdown)
             # In a thread: these wait for the database.
             await run_in_threadpool(_start, gateway, settings, ending, with_worker=with_worker)
             _log.info("ready", extra={"event": "web.started", "with_worker": with_worker})

@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, make_url, text
 
 from gateway.engine.engine import migrate_engine
 from gateway.store.migrate import upgrade
@@ -26,6 +26,12 @@ MEMORY_NEEDED_BYTES = 2 * 1024**3
 
 # A crash may lose the tests' data: nobody minds.
 FAST_SETTINGS = ("fsync", "synchronous_commit", "full_page_writes")
+
+#: Ends the connections by which processes of the current database hear of each other.
+CUT_LISTENERS = text(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
+    "AND query SIMILAR TO '(LISTEN|NOTIFY) countersign%'"
+)
 
 
 def migrate(url: str) -> None:

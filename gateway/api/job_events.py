@@ -5,6 +5,7 @@ Source: https://html.spec.whatwg.org/multipage/server-sent-events.html
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from typing import Annotated
 
 import orjson
@@ -16,13 +17,14 @@ from starlette.responses import Response
 
 from gateway import errors
 from gateway.api.answers import dump
-from gateway.api.credentials import Reader, reader
+from gateway.api.credentials import Reader, identify_reader
 from gateway.api.jobs import find_seen
 from gateway.api.openapi import refusals
 from gateway.api.path_ids import JobId
+from gateway.api.waiting import read_in_turn
 from gateway.domain.job import JobStatus
 from gateway.domain.permission import Actor
-from gateway.store import events
+from gateway.store import accounts, events
 from gateway.store.tables import Event
 from gateway.usecases.gateway import Gateway
 from gateway.web.state import closing_of, gateway_of
@@ -70,25 +72,29 @@ async def follow_job(
 
 async def _stream(request: Request, job_id: str, after: int) -> AsyncIterator[bytes]:
     """The events from there on, for as long as the credential holds: it is looked at with each reading."""
-    gateway, closing = gateway_of(request), closing_of(request)
+    closing = closing_of(request)
     loop = asyncio.get_running_loop()
     ends_at = loop.time() + MAX_STREAM_S
-    with gateway.database.signals.waiting(events.job_topic(job_id)) as waiter:
-        while True:
+    topics = (events.job_topic(job_id), accounts.CREDENTIALS_TOPIC)
+    with gateway_of(request).database.signals.waiting(*topics) as waiter:
+        while not closing.has_begun and loop.time() < ends_at:
             try:
-                actor = await reader(request)
+                rows, has_ended = await read_in_turn(request, partial(_read_on, request, job_id, after))
             except (errors.Unauthenticated, errors.NotAllowed):
                 return
-            rows, has_ended = await run_in_threadpool(_read, gateway, actor, job_id, after)
             for row in rows:
                 yield _format(row)
             after = rows[-1].seq or after if rows else after
             if len(rows) == BATCH:
                 continue
-            if has_ended or closing.has_begun or loop.time() > ends_at:
+            if has_ended:
                 return
-            if not await waiter.wait(KEEP_ALIVE_S):
+            while loop.time() < ends_at and not await waiter.wait(KEEP_ALIVE_S):
                 yield KEEPALIVE_COMMENT
+
+
+def _read_on(request: Request, job_id: str, after: int) -> tuple[Sequence[Event], bool]:
+    return _read(gateway_of(request), identify_reader(request), job_id, after)
 
 
 def _read(gateway: Gateway, actor: Actor, job_id: str, after: int) -> tuple[Sequence[Event], bool]:

@@ -12,10 +12,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.api.answers import etag_of, is_known, tagged_answer
-from gateway.web.state import closing_of, gateway_of
+from gateway.store.signals import Waiter
+from gateway.web.state import Closing, closing_of, gateway_of, readers_of
 
 MAX_WAIT_S = 60.0
-REREAD_S = 15.0  # a signal may be lost with a connection; the rows never are
 
 Value = TypeVar("Value")
 
@@ -36,19 +36,26 @@ async def wait_until_done(
 ) -> Reading[Value]:
     """The first reading that is done, or the last one before the time is up or the process ends.
 
-    ``read`` is called in a thread, with its own transaction. Raises: what it raises.
+    ``read`` is called in a thread, with its own transaction: at first, after
+    each signal, and when the time is up. Raises: what it raises.
     """
     closing = closing_of(request)
     loop = asyncio.get_running_loop()
     deadline = loop.time() + wait_s
     with gateway_of(request).database.signals.waiting(topic) as waiter:
         while True:
-            reading = await run_in_threadpool(read)
+            reading = await read_in_turn(request, read)
             left_s = deadline - loop.time()
-            if reading.is_done or left_s <= 0 or closing.has_begun:
+            if reading.is_done or left_s <= 0:
                 return reading
-            again_s = REREAD_S if reading.look_again_s is None else reading.look_again_s
-            await waiter.wait(min(left_s, REREAD_S, again_s))
+            again_s = left_s if reading.look_again_s is None else min(left_s, reading.look_again_s)
+            if not await _wait(waiter, closing, again_s):
+                return reading
+
+
+async def read_in_turn(request: Request, read: Callable[[], Value]) -> Value:
+    """What ``read`` gives, called in one of the few threads for those who wait. Raises: what it raises."""
+    return await asyncio.get_running_loop().run_in_executor(readers_of(request), read)
 
 
 def preferred_wait_s(request: Request) -> int | None:
@@ -77,3 +84,10 @@ async def answer_when_done(
 def _until_changed(request: Request, read: Callable[[], Reading[bytes]]) -> Reading[bytes]:
     reading = read()
     return replace(reading, is_done=not is_known(request, etag_of(reading.value)))
+
+
+async def _wait(waiter: Waiter, closing: Closing, timeout_s: float) -> bool:
+    """False when the process ends: nobody waits any more, and a thousand need not read once more."""
+    if not closing.has_begun:
+        await waiter.wait(timeout_s)
+    return not closing.has_begun

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import bindparam
+from sqlalchemy import bindparam, func
 from sqlalchemy import select as sql_select
 from sqlmodel import col, delete, select, update
 
@@ -12,12 +12,23 @@ from gateway.store.rows import Rows
 from gateway.store.session import Session
 from gateway.store.tables import Key, Person, SignIn, Token
 
-_KEYS, _PEOPLE, _TOKENS = Rows(Key), Rows(Person), Rows(Token)
+#: Announced when a credential may have ended: whoever streams looks again whether theirs still holds.
+CREDENTIALS_TOPIC = "credentials"
+
+_KEYS, _PEOPLE, _TOKENS, _SIGN_INS = Rows(Key), Rows(Person), Rows(Token), Rows(SignIn)
 
 # Asked with every request.
 _KEY = Prepared(sql_select(*_KEYS.columns).where(_KEYS.table.c.id == bindparam("key_id")))
 _PERSON = Prepared(sql_select(*_PEOPLE.columns).where(_PEOPLE.table.c.id == bindparam("person_id")))
 _TOKEN = Prepared(sql_select(*_TOKENS.columns).where(_TOKENS.table.c.id == bindparam("token_id")))
+_REVOCATIONS = Prepared(
+    sql_select(
+        *(sql_select(func.count(rows.table.c.disabled_at)).scalar_subquery() for rows in (_KEYS, _TOKENS, _PEOPLE)),
+        # Signing out deletes the row; whoever signs in meanwhile does not make up for it.
+        sql_select(func.count()).select_from(_SIGN_INS.table).scalar_subquery(),
+        sql_select(func.max(_SIGN_INS.table.c.created_at)).scalar_subquery(),
+    )
+)
 
 
 def find_person(session: Session, person_id: str) -> Person | None:
@@ -77,3 +88,8 @@ def delete_expired_sign_ins(session: Session, now: datetime) -> None:
 
 def delete_sign_ins_of(session: Session, person_id: str) -> None:
     session.exec(delete(SignIn).where(col(SignIn.person_id) == person_id))
+
+
+def read_revocations(session: Session) -> tuple[object, ...] | None:
+    """What is different as soon as a key, token, person or sign-in has ended."""
+    return _REVOCATIONS.row(session)

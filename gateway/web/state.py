@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -12,6 +13,8 @@ from gateway.store.signals import Signals
 from gateway.usecases.gateway import Gateway
 from gateway.usecases.submitting import Submissions
 from gateway.web.address import Site
+
+READERS = 4
 
 #: Answers a refusal with a page: given the request, the refusal and its HTTP status.
 ErrorPage = Callable[[Request, GatewayError, int], Response]
@@ -42,6 +45,15 @@ class Closing:
         self._signals.publish_all()
 
 
+def make_readers() -> ThreadPoolExecutor:
+    """The few threads that read rows for those who wait.
+
+    A lost connection to the database wakes everybody at once. Their thousand
+    readings then stand in a row of their own, and not before other requests.
+    """
+    return ThreadPoolExecutor(READERS, thread_name_prefix="readers")
+
+
 def gateway_of(request: Request) -> Gateway:
     gateway: Gateway = request.app.state.gateway
     return gateway
@@ -60,6 +72,11 @@ def site_of(request: Request) -> Site:
 def closing_of(request: Request) -> Closing:
     closing: Closing = request.app.state.closing
     return closing
+
+
+def readers_of(request: Request) -> ThreadPoolExecutor:
+    readers: ThreadPoolExecutor = request.app.state.readers
+    return readers
 
 
 def body_limits_of(request: Request) -> BodyLimits:

@@ -102,7 +102,7 @@ def reviewer(clients: Clients) -> TestClient:
 
 
 @pytest.fixture
-def in_background() -> Iterator[Callable[[Callable[[], Response]], "Future[Response]"]]:
+def in_background(app: FastAPI) -> Iterator[Callable[[Callable[[], Response]], "Future[Response]"]]:
     """Sends a request that waits from another thread, and goes on once it has had time to arrive."""
     with ThreadPoolExecutor(max_workers=4) as pool:
 
@@ -112,3 +112,4 @@ def in_background() -> Iterator[Callable[[Callable[[], Response]], "Future[Respo
             return future
 
         yield send
+        app.state.closing.begin()  # nobody waits for a wait or a stream that did not end
