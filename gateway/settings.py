@@ -1,16 +1,16 @@
 """Everything that an operator can set: environment variables, or the same names in ``.env``.
 
-Built once by the composition root and handed on as plain values. A secret may
-also come from a file that the same name with ``_FILE`` names.
+Built once by the composition root and handed on as plain values. The
+environment goes before the file. In both a secret may be replaced by the
+name of a file that holds it, under the same name with ``_FILE``.
 """
 
-import os
 from pathlib import Path
 from typing import Any
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from gateway.errors import InvalidSetting
 
@@ -72,7 +72,9 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return (init_settings, env_settings, dotenv_settings, _SecretFiles(settings_cls))
+        # What comes first wins. Either place may name a secret's file instead of the secret.
+        places = (source for source in (env_settings, dotenv_settings) if isinstance(source, EnvSettingsSource))
+        return (init_settings, *(part for place in places for part in (place, _SecretFiles(settings_cls, place))))
 
 
 def read_settings(**given: Any) -> Settings:
@@ -87,25 +89,27 @@ def read_settings(**given: Any) -> Settings:
 
 
 class _SecretFiles(PydanticBaseSettingsSource):
-    """Secrets whose value stands in a file that ``<VARIABLE>_FILE`` names."""
+    """Secrets whose value stands in a file that ``<VARIABLE>_FILE`` names in this place."""
+
+    def __init__(self, settings_cls: type[BaseSettings], place: EnvSettingsSource) -> None:
+        super().__init__(settings_cls)
+        self._variables = place.env_vars  # their names are in lower case here
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         variable = _variable(field, field_name)
-        path = os.environ.get(f"{variable}_FILE")
+        path = self._variables.get(f"{variable}_FILE".lower())
         if not path or field_name not in _SECRETS:
             return None, field_name, False
         try:
-            return Path(path).read_text().strip(), variable, False
-        except OSError as error:
-            raise InvalidSetting(f"{variable}_FILE: {path} cannot be read ({error.strerror}).") from error
+            value = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+            raise InvalidSetting(f"{variable}_FILE: {path} cannot be read ({reason}).") from error
+        return value, variable if field.validation_alias else field_name, False
 
     def __call__(self) -> dict[str, Any]:
-        values = {}
-        for name, field in self.settings_cls.model_fields.items():
-            value, key, _ = self.get_field_value(field, name)
-            if value is not None:
-                values[key if key.isupper() and not key.startswith(PREFIX) else name] = value
-        return values
+        found = (self.get_field_value(field, name) for name, field in self.settings_cls.model_fields.items())
+        return {key: value for value, key, _ in found if value is not None}
 
 
 #: A database URL holds a password.
