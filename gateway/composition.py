@@ -1,5 +1,6 @@
 """Putting the parts of a process together: the only place where settings become objects."""
 
+import logging
 from contextlib import ExitStack
 
 from gateway.domain.json_text import Limits
@@ -17,6 +18,8 @@ from gateway.usecases.gateway import Gateway, Policy
 
 # With the other parts below 25 s in all: whoever ends processes usually waits 30 s.
 STOP_TIMEOUT_S = 16.0
+
+_log = logging.getLogger(__name__)
 
 
 def open_gateway(settings: Settings, tools: ToolRegistry | None = None) -> Gateway:
@@ -49,6 +52,9 @@ def start_worker(gateway: Gateway, settings: Settings, ending: ExitStack) -> Non
 
     Raises: SchemaOutdated; DatabaseUnavailable.
     """
+    for sentence in gateway.tools.missing_header_values():
+        # Said, not refused: the other tools work, and a secret's file may still come. Each call looks again.
+        _log.warning("calls of a tool will not run", extra={"event": "tool.header_missing", "reason": sentence})
     model = open_model(settings)
     ending.callback(model.close)
     gateway.engine.start(

@@ -167,10 +167,12 @@ def verify_log(
 
 @tools.command("check")
 def check_tools() -> None:
-    """Read all tools and name what is wrong."""
+    """Read all tools and name what is wrong.
+
+    Exit 1 if a header's value is missing."""
     from gateway.cli.tools import check_tools
 
-    check_tools()
+    raise typer.Exit(check_tools())
 
 
 @app.command()

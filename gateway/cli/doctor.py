@@ -17,7 +17,7 @@ from gateway.cli.tools import load_tools
 from gateway.composition import open_model
 from gateway.domain.turn import ModelTrouble
 from gateway.engine.engine import check_engine
-from gateway.errors import DatabaseUnavailable, GatewayError, InvalidSetting
+from gateway.errors import DatabaseUnavailable, GatewayError, InvalidSetting, InvalidTool
 from gateway.settings import Settings
 from gateway.store.migrate import check_current
 from gateway.store.session import Database
@@ -105,9 +105,11 @@ def _engine(settings: Settings) -> str:
 
 
 def _tools(settings: Settings) -> str:
-    names = load_tools(settings).names()
+    tools = load_tools(settings)
+    if sentences := tools.missing_header_values():
+        raise InvalidTool(" ".join(sentences))
     missing = "" if settings.tools_file.exists() else f" (there is no {settings.tools_file})"
-    return f"{', '.join(names)}{missing}"
+    return f"{', '.join(tools.names())}{missing}"
 
 
 def _model(settings: Settings) -> str:

@@ -8,11 +8,19 @@ from gateway.tools.load import load_registry
 from gateway.tools.registry import ToolRegistry
 
 
-def check_tools() -> None:
-    """Prints one line per tool when all can be used. Raises: InvalidTool naming file, tool and field."""
-    for definition in load_tools(begin()).definitions():
+def check_tools() -> int:
+    """0 when the calls of every tool can run, else 1; prints one line per tool, and one per header without a value.
+
+    Raises: InvalidTool naming file, tool and field.
+    """
+    tools = load_tools(begin())
+    for definition in tools.definitions():
         gate = "asks" if definition.approval == "ask" else "runs without asking"
         typer.echo(f"{definition.name}: {definition.kind}, {definition.risk} risk, {gate}")
+    missing = tools.missing_header_values()
+    for sentence in missing:
+        typer.echo(f"Error: {sentence}", err=True)
+    return int(bool(missing))
 
 
 def load_tools(settings: Settings) -> ToolRegistry:

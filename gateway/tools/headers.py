@@ -42,6 +42,17 @@ def resolve_headers(headers: Mapping[str, str]) -> dict[str, bytes]:
     return {name: _value(name, source) for name, source in headers.items()}
 
 
+def missing_values(headers: Mapping[str, str]) -> list[str]:
+    """One sentence for each header whose value cannot be had now; it names the header and the place, never a value."""
+    sentences = []
+    for name, source in headers.items():
+        try:
+            _value(name, source)
+        except NoHeaderValue as error:
+            sentences.append(str(error))
+    return sentences
+
+
 def _value(name: str, source: str) -> bytes:
     kind, _, place = source.partition(":")
     value = _from_environment(name, place) if kind == "env" else _from_file(name, place)

@@ -11,7 +11,7 @@ import httpx2
 from gateway.errors import GatewayError
 from gateway.tools.base import HELD_UP, CallContext, Failed, InDoubt, Outcome, Ran, ToolDefinition
 from gateway.tools.deadline import finish_within
-from gateway.tools.headers import NoHeaderValue, resolve_headers
+from gateway.tools.headers import NoHeaderValue, missing_values, resolve_headers
 from gateway.tools.response import outcome_of
 from gateway.tools.results import short
 
@@ -67,6 +67,10 @@ class HttpTool:
             return Failed(f"{error.message} The call did not run.")
         body = envelope(self.definition.name, context) if self._payload == "envelope" else context.arguments_json
         return self._settle(lambda: self._send(context, headers, body.encode()))
+
+    def missing_header_values(self) -> list[str]:
+        """Why calls would not run now: one sentence for each header without a value."""
+        return missing_values(self._headers)
 
     def _settle(self, send: Callable[[], Outcome]) -> Outcome:
         """The outcome after all attempts.

@@ -9,7 +9,7 @@ import httpx2
 
 from gateway.tools.base import BaseTool, FunctionParameters, Gate, Tool, ToolDefinition
 from gateway.tools.definition import check_definition, invalid, schema_text
-from gateway.tools.http import new_client
+from gateway.tools.http import HttpTool, new_client
 from gateway.tools.python import PythonTool, python_tool
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -76,6 +76,15 @@ class ToolRegistry:
     def definitions(self) -> list[ToolDefinition]:
         """Every definition, in registration order."""
         return [tool.definition for tool in self]
+
+    def missing_header_values(self) -> list[str]:
+        """One sentence for each header that has no value now; it names the tool, the header and the place."""
+        return [
+            f"Tool {tool.definition.name!r}: {sentence}"
+            for tool in self
+            if isinstance(tool, HttpTool)
+            for sentence in tool.missing_header_values()
+        ]
 
     def __iter__(self) -> Iterator[Tool]:
         return iter(list(self._tools.values()))

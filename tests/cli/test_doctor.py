@@ -3,6 +3,7 @@
 from gateway.demo.script import demo_script
 from gateway.demo.scripted_model import running
 from tests.cli.commands import Commands
+from tests.cli.test_tools import HEADERS, TOOL
 
 
 def findings(output: str) -> dict[str, tuple[str, str]]:
@@ -64,3 +65,14 @@ def test_wrong_setting_is_a_finding(quick_empty: Commands):
     assert found["settings"][0] == "fail"
     assert "COUNTERSIGN_LEASE_S" in found["settings"][1]
     assert found["the rest"] == ("skip", "needs the settings")
+
+
+def test_header_without_a_value_is_a_finding(quick_empty: Commands):
+    (quick_empty.folder / "tools.toml").write_text(TOOL.format(risk="high") + HEADERS)
+
+    result = quick_empty.run("doctor")
+
+    state, reason = findings(result.stdout)["tools"]
+    assert (result.returncode, state) == (1, "fail")
+    for named in ("'refund'", "Authorization", "SHOP_TOKEN", "X-Key", "keys/shop"):
+        assert named in reason

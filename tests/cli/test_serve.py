@@ -10,6 +10,7 @@ import httpx2
 import pytest
 
 from tests.cli.commands import Commands, Running, wait_until
+from tests.cli.test_tools import HEADERS, TOOL
 
 READY = "Countersign is ready at"
 WORKING = "Working on"
@@ -146,3 +147,16 @@ def test_workers_share_postgres_and_do_the_work_of_the_web_process(empty: Comman
             assert worker.process.returncode == 0
 
     assert job["status"] == "failed"
+
+
+@pytest.mark.parametrize(("command", "ready"), [("serve --port 0", READY), ("worker", WORKING)])
+def test_header_without_a_value_is_warned_of_where_calls_run(cli: Commands, command: str, ready: str):
+    (cli.folder / "tools.toml").write_text(TOOL.format(risk="high") + HEADERS)
+
+    with cli.started(*command.split(), until=ready) as process:
+        process.stop(signal.SIGTERM)
+
+    warnings = [line for line in process.output.splitlines() if "tool.header_missing" in line]
+    assert [json.loads(line)["level"] for line in warnings] == ["warning", "warning"]
+    assert "Tool 'refund': The header Authorization needs the environment variable SHOP_TOKEN" in warnings[0]
+    assert "keys/shop" in warnings[1]

@@ -11,6 +11,8 @@ description = "Pays back."
 risk = "{risk}"
 parameters = {{ type = "object", properties = {{}} }}
 """
+HEADERS = """headers = { Authorization = "env:SHOP_TOKEN", X-Key = "file:keys/shop" }
+"""
 PYTHON_TOOLS = """
 from gateway.tools.registry import ToolRegistry
 registry = ToolRegistry()
@@ -47,3 +49,27 @@ def test_missing_module_is_named(quick_empty: Commands):
 
     assert code == 2
     assert said.startswith("nowhere:registry: the module cannot be imported")
+
+
+def test_header_without_a_value_is_named_with_its_tool_and_place(quick_empty: Commands):
+    (quick_empty.folder / "tools.toml").write_text(TOOL.format(risk="high") + HEADERS)
+
+    result = quick_empty.run("tools", "check")
+
+    assert result.returncode == 1
+    assert "refund: http, high risk, asks" in result.stdout
+    assert result.stderr.splitlines() == [
+        "Error: Tool 'refund': The header Authorization needs the environment variable SHOP_TOKEN, which is not set.",
+        f"Error: Tool 'refund': The header X-Key needs the file {quick_empty.folder}/keys/shop, which cannot be read.",
+    ]
+
+
+def test_headers_with_values_pass_and_the_values_are_not_shown(quick_empty: Commands):
+    (quick_empty.folder / "tools.toml").write_text(TOOL.format(risk="high") + HEADERS)
+    (quick_empty.folder / "keys").mkdir()
+    (quick_empty.folder / "keys/shop").write_text("s3cret")
+
+    result = quick_empty.run("tools", "check", SHOP_TOKEN="s3cret")
+
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "s3cret" not in result.stdout
