@@ -31,10 +31,22 @@ def open_gateway(settings: Settings, tools: ToolRegistry | None = None) -> Gatew
     return Gateway(
         database=database,
         engine=Engine(database),
-        tools=load_registry(settings.tools_file, settings.tools) if tools is None else tools,
+        tools=open_tools(settings) if tools is None else tools,
         wording=_wording(settings),
         policy=_policy(settings),
     )
+
+
+def open_tools(settings: Settings) -> ToolRegistry:
+    """The tools that the settings name; a file may be missing only if nobody named it.
+
+    Raises: InvalidSetting, InvalidTool.
+    """
+    if settings.tools_file.exists():
+        return load_registry(settings.tools_file, settings.tools)
+    if "tools_file" in settings.model_fields_set:
+        raise InvalidSetting(f"COUNTERSIGN_TOOLS_FILE: {settings.tools_file} does not exist.")
+    return load_registry(None, settings.tools)
 
 
 def open_model(settings: Settings) -> MistralModel:

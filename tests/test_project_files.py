@@ -84,6 +84,15 @@ def test_deployment_sets_variables_that_exist(file):
     assert named - setting_variables() == set()
 
 
+def test_compose_finds_a_tools_file_by_its_default_name_and_needs_none():
+    text = (ROOT / "docker-compose.yml").read_text()
+    mounted, started_in = re.findall(r"^ +- \./tools:(\S+):ro$|^  working_dir: (\S+)$", text, re.MULTILINE)
+
+    assert mounted[0] == started_in[1]
+    assert f"{PREFIX}TOOLS_FILE" not in text
+    assert not Settings.model_fields["tools_file"].default.is_absolute()
+
+
 def setting_variables() -> set[str]:
     return {
         str(field.validation_alias.choices[0])

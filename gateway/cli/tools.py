@@ -3,15 +3,15 @@
 import typer
 
 from gateway.cli.opening import begin, find_local_modules
+from gateway.composition import open_tools
 from gateway.settings import Settings
-from gateway.tools.load import load_registry
 from gateway.tools.registry import ToolRegistry
 
 
 def check_tools() -> int:
     """0 when the calls of every tool can run, else 1; prints one line per tool, and one per header without a value.
 
-    Raises: InvalidTool naming file, tool and field.
+    Raises: InvalidSetting; InvalidTool naming file, tool and field.
     """
     tools = load_tools(begin())
     for definition in tools.definitions():
@@ -24,6 +24,6 @@ def check_tools() -> int:
 
 
 def load_tools(settings: Settings) -> ToolRegistry:
-    """The tools that the settings name. Raises: InvalidTool."""
+    """The tools that the settings name. Raises: InvalidSetting, InvalidTool."""
     find_local_modules()
-    return load_registry(settings.tools_file, settings.tools)
+    return open_tools(settings)

@@ -17,7 +17,7 @@ def load_registry(tools_file: Path | None, python_target: str | None) -> ToolReg
     """A registry with the built-in tools, then those of ``package.module:registry``, then those of the file.
 
     A built-in tool gives way to one of the same name from Python, so a target may start from
-    ``create_default_registry()``. A file that does not exist adds nothing. Raises: InvalidTool.
+    ``create_default_registry()``. Raises: InvalidTool.
     """
     own = list(_imported(python_target)) if python_target else []
     taken = {tool.definition.name for tool in own}
@@ -27,7 +27,7 @@ def load_registry(tools_file: Path | None, python_target: str | None) -> ToolReg
             registry.register(tool)
     for tool in own:
         registry.register(tool)
-    if tools_file is not None and tools_file.exists():
+    if tools_file is not None:
         load_tools_file(tools_file, registry)
     return registry
 

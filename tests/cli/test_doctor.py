@@ -76,3 +76,9 @@ def test_header_without_a_value_is_a_finding(quick_empty: Commands):
     assert (result.returncode, state) == (1, "fail")
     for named in ("'refund'", "Authorization", "SHOP_TOKEN", "X-Key", "keys/shop"):
         assert named in reason
+
+
+def test_missing_tools_file_that_was_named_is_a_finding(quick_empty: Commands):
+    result = quick_empty.run("doctor", COUNTERSIGN_TOOLS_FILE="mine.toml")
+
+    assert findings(result.stdout)["tools"] == ("fail", "COUNTERSIGN_TOOLS_FILE: mine.toml does not exist.")

@@ -1,5 +1,7 @@
 """``countersign tools check``"""
 
+import pytest
+
 from tests.cli.commands import Commands
 
 TOOL = """
@@ -73,3 +75,20 @@ def test_headers_with_values_pass_and_the_values_are_not_shown(quick_empty: Comm
 
     assert (result.returncode, result.stderr) == (0, "")
     assert "s3cret" not in result.stdout
+
+
+@pytest.mark.parametrize("command", ["tools check", "serve --port 0", "worker"])
+@pytest.mark.parametrize("place", ["environment", ".env"])
+@pytest.mark.parametrize("name", ["mine.toml", "tools.toml"])
+def test_missing_file_that_was_named_is_refused(quick_empty: Commands, command: str, place: str, name: str):
+    given = {"COUNTERSIGN_TOOLS_FILE": name} if place == "environment" else {}
+    if place == ".env":
+        (quick_empty.folder / ".env").write_text(f"COUNTERSIGN_TOOLS_FILE={name}\n")
+
+    code, said = quick_empty.refused(*command.split(), **given)
+
+    assert (code, said) == (2, f"COUNTERSIGN_TOOLS_FILE: {name} does not exist.")
+
+
+def test_file_that_nobody_named_may_be_missing(quick_empty: Commands):
+    assert quick_empty.done("tools", "check", COUNTERSIGN_TOOLS_FILE="").startswith("calculator: ")

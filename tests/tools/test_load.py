@@ -48,8 +48,9 @@ def test_without_anything_there_are_the_built_in_tools() -> None:
     assert load_registry(None, None).names() == ["calculator", "get_current_time"]
 
 
-def test_a_file_that_does_not_exist_adds_nothing(tmp_path: Path) -> None:
-    assert load_registry(tmp_path / "tools.toml", None).names() == ["calculator", "get_current_time"]
+def test_a_file_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidTool, match="the file cannot be read"):
+        load_registry(tmp_path / "tools.toml", None)
 
 
 def test_python_and_file_are_combined(module: str, tmp_path: Path) -> None:
