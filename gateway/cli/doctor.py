@@ -19,7 +19,7 @@ from gateway.domain.turn import ModelTrouble
 from gateway.engine.engine import check_engine
 from gateway.errors import DatabaseUnavailable, GatewayError, InvalidSetting, InvalidTool
 from gateway.settings import Settings
-from gateway.store.migrate import check_current
+from gateway.store.migrate import check_current, read_revision
 from gateway.store.session import Database
 from gateway.web.address import is_loopback
 
@@ -87,6 +87,7 @@ def _database(settings: Settings) -> str:
         path = database.url.database
         if database.is_sqlite and path and not Path(path).exists():
             raise DatabaseUnavailable(f"{path} does not exist: run `countersign migrate`.")
+        read_revision(database)  # opens the file: one that is no database is refused in a sentence
         with database.write() as session:
             session.connection()
         return f"{database.url.render_as_string()} can be written to"

@@ -82,3 +82,13 @@ def test_missing_tools_file_that_was_named_is_a_finding(quick_empty: Commands):
     result = quick_empty.run("doctor", COUNTERSIGN_TOOLS_FILE="mine.toml")
 
     assert findings(result.stdout)["tools"] == ("fail", "COUNTERSIGN_TOOLS_FILE: mine.toml does not exist.")
+
+
+def test_file_that_is_no_database_is_a_finding(quick_empty: Commands):
+    (quick_empty.folder / "notes.db").write_text("not a database\n" * 100)
+
+    result = quick_empty.run("doctor", COUNTERSIGN_DATABASE_URL="sqlite:///notes.db")
+
+    state, reason = findings(result.stdout)["database"]
+    assert (result.returncode, state) == (1, "fail")
+    assert reason.startswith("notes.db is not a SQLite database: ")

@@ -75,3 +75,29 @@ def test_unreachable_database_is_one_sentence_with_the_reason(quick_empty: Comma
     assert said.startswith("The database does not answer")
     assert "Connection refused" in said
     assert "s3cret" not in said
+
+
+NO_DATABASES = {"text": b"Not a database, but long enough to be looked at as one.\n" * 20, "a few bytes": b"none"}
+
+
+@pytest.mark.parametrize("command", ["migrate", "serve --port 0", "worker", "user list", "audit verify"])
+@pytest.mark.parametrize("content", NO_DATABASES.values(), ids=NO_DATABASES)
+def test_file_that_is_no_database_is_one_sentence_and_left_alone(quick_empty: Commands, command: str, content: bytes):
+    (quick_empty.folder / "notes.db").write_bytes(content)
+
+    code, said = quick_empty.refused(*command.split(), COUNTERSIGN_DATABASE_URL="sqlite:///notes.db")
+
+    assert code == 2
+    assert said.startswith("notes.db is not a SQLite database: ")
+    assert (quick_empty.folder / "notes.db").read_bytes() == content
+
+
+def test_damaged_database_is_one_sentence_with_the_reason(quick: Commands):
+    path = quick.folder / "var/countersign.db"
+    content = bytearray(path.read_bytes())
+    content[100:4096] = b"\xff" * 3996  # the rest of the first page: where the tables are listed
+    path.write_bytes(content)
+
+    code, said = quick.refused("migrate")
+
+    assert (code, said) == (1, "The database cannot be read. (database disk image is malformed)")
