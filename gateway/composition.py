@@ -32,7 +32,7 @@ def open_gateway(settings: Settings, tools: ToolRegistry | None = None) -> Gatew
         database=database,
         engine=Engine(database),
         tools=open_tools(settings) if tools is None else tools,
-        wording=_wording(settings),
+        wording=open_wording(settings),
         policy=_policy(settings),
     )
 
@@ -47,6 +47,19 @@ def open_tools(settings: Settings) -> ToolRegistry:
     if "tools_file" in settings.model_fields_set:
         raise InvalidSetting(f"COUNTERSIGN_TOOLS_FILE: {settings.tools_file} does not exist.")
     return load_registry(None, settings.tools)
+
+
+def open_wording(settings: Settings) -> Wording:
+    """The sentences that the model is told, those of the operator's file among them. Raises: InvalidSetting."""
+    path = settings.wording_file
+    if path is None:
+        return Wording()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise InvalidSetting(f"COUNTERSIGN_WORDING_FILE: {path} cannot be read ({reason}).") from error
+    return read_wording(text, path)
 
 
 def open_model(settings: Settings) -> MistralModel:
@@ -99,14 +112,3 @@ def _policy(settings: Settings) -> Policy:
             max_keys=settings.max_details_keys,
         ),
     )
-
-
-def _wording(settings: Settings) -> Wording:
-    if settings.wording_file is None:
-        return Wording()
-    try:
-        text = settings.wording_file.read_text()
-    except OSError as error:
-        reason = f"{settings.wording_file} cannot be read ({error.strerror})"
-        raise InvalidSetting(f"COUNTERSIGN_WORDING_FILE: {reason}.") from error
-    return read_wording(text, settings.wording_file)

@@ -7,6 +7,7 @@ name of a file that holds it, under the same name with ``_FILE``.
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
@@ -52,9 +53,23 @@ class Settings(BaseSettings):
     @field_validator("public_url")
     @classmethod
     def _is_an_origin(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("http://", "https://")):
-            raise ValueError("must begin with http:// or https://")
-        return value.rstrip("/") if value else None
+        if value is None:
+            return None
+        parts = _address(value)
+        origin = value.rstrip("/")
+        if origin != f"{parts.scheme}://{parts.netloc}" or "@" in parts.netloc:
+            raise ValueError("give scheme, host and port alone")
+        return origin
+
+    @field_validator("mistral_server_url")
+    @classmethod
+    def _is_an_address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        _address(value)
+        if "?" in value or "#" in value:
+            raise ValueError("give the address without query and fragment")
+        return value
 
     @field_validator("log_level")
     @classmethod
@@ -86,6 +101,21 @@ def read_settings(**given: Any) -> Settings:
         name = str(first["loc"][0]) if first["loc"] else ""
         variable = name if name.isupper() else PREFIX + name.upper()
         raise InvalidSetting(f"{variable}: {first['msg'].removeprefix('Value error, ')}.") from None
+
+
+def _address(text: str) -> SplitResult:
+    """The parts of an http address with a host. Raises: ValueError."""
+    if not text.startswith(("http://", "https://")):
+        raise ValueError("must begin with http:// or https://")
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        # Its words are not repeated: they may quote a password.
+        raise ValueError("is not an address") from None
+    if not parts.hostname or port == 0 or not text.isprintable() or " " in text:
+        raise ValueError("is not an address")
+    return parts
 
 
 class _SecretFiles(PydanticBaseSettingsSource):

@@ -74,7 +74,7 @@ class SignInTries:
 
 def sign_in_page(request: Request, *, wanted: str, email: str = "", error: str | None = None) -> Response:
     """The form to sign in with; ``wanted`` is the page that follows."""
-    refusal = site_of(request).refusal_of_sign_in(request)
+    refusal = site_of(request).refusal_of_sign_in(request.url.hostname)
     return page(request, "sign_in.html", wanted=own_path(wanted), email=email, error=error, refusal=refusal)
 
 
@@ -82,7 +82,7 @@ def sign_in_page(request: Request, *, wanted: str, email: str = "", error: str |
 def sign_in(request: Request, form: PostedForm) -> Response:
     """The browser is signed in and goes on to the page that was wanted. Raises: BadSignIn; TooManySignIns."""
     email, wanted, site = storable(form.get("email", "")), form.get("next", "/"), site_of(request)
-    if site.refusal_of_sign_in(request) is not None:
+    if site.refusal_of_sign_in(request.url.hostname) is not None:
         return sign_in_page(request, wanted=wanted, email=email)
     tries: SignInTries = request.app.state.sign_in_tries
     try:

@@ -32,6 +32,7 @@ from gateway.tools.builtin import create_default_registry
 from gateway.tools.registry import ToolRegistry
 from gateway.usecases import accounts
 from gateway.usecases.gateway import Gateway
+from gateway.web.address import Site
 
 DATABASE, SHOP = Path("var/demo.db"), Path("var/demo_shop.db")
 REVIEWER, AUDITOR, APP = "reviewer@example.com", "auditor@example.com", "demo"
@@ -71,7 +72,7 @@ def run_demo(host: str, port: int, *, is_fresh: bool) -> None:
     settings = _demo_settings()
     with ExitStack() as ending:
         listener = ending.enter_context(closing(listen(host, port)))
-        warn_of_plain_http(host, address_of(listener))
+        warn_of_plain_http(host, Site(address_of(listener), settings.allow_http))
         database = Database(settings.database_url)
         ending.enter_context(only_process(database))
         if is_fresh:

@@ -14,14 +14,14 @@ import typer
 from gateway.cli.opening import begin
 from gateway.cli.sentences import sentence
 from gateway.cli.tools import load_tools
-from gateway.composition import open_model
+from gateway.composition import open_model, open_wording
 from gateway.domain.turn import ModelTrouble
 from gateway.engine.engine import check_engine
 from gateway.errors import DatabaseUnavailable, GatewayError, InvalidSetting, InvalidTool
 from gateway.settings import Settings
 from gateway.store.migrate import check_current, read_revision
 from gateway.store.session import Database
-from gateway.web.address import is_loopback
+from gateway.web.address import Site, is_loopback
 
 OLDEST_PYTHON = (3, 11)
 MODEL_TIMEOUT_S = 5.0
@@ -63,6 +63,7 @@ def _findings() -> Iterator[Finding]:
         yield _finding("schema", lambda: _schema(settings))
         yield _finding("engine", lambda: _engine(settings))
     yield _finding("tools", lambda: _tools(settings))
+    yield _finding("wording", lambda: _wording(settings))
     yield _finding("model", lambda: _model(settings))
     yield _finding("public URL", lambda: _public_url(settings))
 
@@ -113,31 +114,33 @@ def _tools(settings: Settings) -> str:
     return f"{', '.join(tools.names())}{missing}"
 
 
+def _wording(settings: Settings) -> str:
+    open_wording(settings)
+    return f"{settings.wording_file} can be used" if settings.wording_file else "the standard sentences"
+
+
 def _model(settings: Settings) -> str:
     model = open_model(settings)
     try:
         model.check(MODEL_TIMEOUT_S)
     finally:
         model.close()
-    return f"{settings.mistral_server_url or 'Mistral'} answers and takes the key"
+    # What stands before an @ may be a password.
+    host = urlsplit(settings.mistral_server_url or "").netloc.rpartition("@")[2]
+    return f"{host or 'Mistral'} answers and takes the key"
 
 
 def _public_url(settings: Settings) -> str:
     if settings.public_url is None:
         return "not set: links use the address that `countersign serve` listens at"
-    parts = urlsplit(settings.public_url)
-    if parts.path or parts.query or not parts.hostname:
-        raise InvalidSetting("COUNTERSIGN_PUBLIC_URL: give scheme, host and port alone.")
-    if parts.scheme == "https":
-        return f"{settings.public_url}: the sign-in cookie is sent over https alone"
-    if is_loopback(parts.hostname):
-        return f"{settings.public_url}: reached from this machine alone"
-    if settings.allow_http:
-        return f"{settings.public_url}: passwords travel unprotected, as COUNTERSIGN_ALLOW_HTTP accepts"
-    raise InvalidSetting(
-        f"Nobody can sign in at {settings.public_url} over plain http: put a TLS proxy in front and give its https "
-        "address in COUNTERSIGN_PUBLIC_URL, or set COUNTERSIGN_ALLOW_HTTP=true."
-    )
+    site = Site(settings.public_url, settings.allow_http)
+    if refusal := site.refusal_of_sign_in(site.host):
+        raise InvalidSetting(f"{site.public_url}: {refusal}")
+    if site.is_secure:
+        return f"{site.public_url}: the sign-in cookie is sent over https alone"
+    if is_loopback(site.host):
+        return f"{site.public_url}: reached from this machine alone"
+    return f"{site.public_url}: passwords travel unprotected, as COUNTERSIGN_ALLOW_HTTP accepts"
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from gateway.cli.lock import only_process
 from gateway.cli.opening import begin, find_local_modules, settle_memory
 from gateway.cli.stopping import StopRequest, stop_request
 from gateway.errors import InvalidSetting
-from gateway.web.address import is_loopback
+from gateway.web.address import Site, is_loopback
 
 BACKLOG = 2048
 # Streams and held requests end by themselves when the process closes; this is for those that do not.
@@ -43,7 +43,7 @@ def run_serve(host: str, port: int, *, with_worker: bool) -> None:
     find_local_modules()
     with closing(listen(host, port)) as listener:
         address = address_of(listener)
-        warn_of_plain_http(host, settings.public_url or address)
+        warn_of_plain_http(host, Site(settings.public_url or address, settings.allow_http))
         app = create_app(settings, base_url=address, with_worker=with_worker)
         with only_process(app.state.gateway.database):
             serve_app(app, listener, on_ready=lambda: _say_ready(address, settings.public_url))
@@ -68,11 +68,13 @@ def address_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def warn_of_plain_http(host: str, public_url: str) -> None:
-    """Says so when other machines could sign in over a connection that anybody on the way can read."""
-    if not is_loopback(host) and public_url.startswith("http://"):
+def warn_of_plain_http(host: str, site: Site) -> None:
+    """Says so when nobody can sign in, or only over a connection that anybody on the way can read."""
+    if refusal := site.refusal_of_sign_in(site.host):
+        typer.echo(f"Warning: {site.public_url}: {refusal}", err=True)
+    elif not is_loopback(host) and not site.is_secure:
         typer.echo(
-            f"Warning: listening at {host} with the plain-http address {public_url}: put a TLS proxy in front "
+            f"Warning: listening at {host} with the plain-http address {site.public_url}: put a TLS proxy in front "
             "and give its https address in COUNTERSIGN_PUBLIC_URL.",
             err=True,
         )

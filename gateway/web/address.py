@@ -5,8 +5,6 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
-from starlette.requests import Request
-
 DEFAULT_SIGN_IN_S = 7 * 24 * 3600.0
 
 
@@ -29,6 +27,11 @@ class Site:
         return f"{parts.scheme}://{parts.netloc}".lower()
 
     @property
+    def host(self) -> str | None:
+        """The host's name or number, without the port."""
+        return urlsplit(self.public_url).hostname
+
+    @property
     def cookie_name(self) -> str:
         """``__Host-`` makes browsers refuse the cookie from a subdomain or over http."""
         return "__Host-countersign" if self.is_secure else "countersign"
@@ -49,9 +52,9 @@ class Site:
     def job_url(self, job_id: str) -> str:
         return f"{self.public_url}/jobs/{job_id}"
 
-    def refusal_of_sign_in(self, request: Request) -> str | None:
-        """Why nobody can sign in at the address that this request came to, in one sentence; None when they can."""
-        if self.is_secure or self.allow_http or is_loopback(request.url.hostname):
+    def refusal_of_sign_in(self, host: str | None) -> str | None:
+        """Why nobody can sign in with a browser that reaches this host, in one sentence; None when they can."""
+        if self.is_secure or self.allow_http or is_loopback(host):
             return None
         return (
             "Signing in is not possible over plain http from another machine, because the password would travel "

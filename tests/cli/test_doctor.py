@@ -1,5 +1,7 @@
 """``countersign doctor``"""
 
+import pytest
+
 from gateway.demo.script import demo_script
 from gateway.demo.scripted_model import running
 from tests.cli.commands import Commands
@@ -18,7 +20,9 @@ def test_installation_in_order_passes(any_cli: Commands):
         output = any_cli.done("doctor", MISTRAL_API_KEY="right-key", COUNTERSIGN_PUBLIC_URL="https://gate.example.com")
 
     found = findings(output)
-    assert list(found) == ["python", "settings", "database", "schema", "engine", "tools", "model", "public URL"]
+    assert list(found) == [
+        "python", "settings", "database", "schema", "engine", "tools", "wording", "model", "public URL",
+    ]  # fmt: skip
     assert {state for state, _ in found.values()} == {"pass"}
     assert "right-key" not in output
 
@@ -92,3 +96,18 @@ def test_file_that_is_no_database_is_a_finding(quick_empty: Commands):
     state, reason = findings(result.stdout)["database"]
     assert (result.returncode, state) == (1, "fail")
     assert reason.startswith("notes.db is not a SQLite database: ")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [(None, "No such file"), (b"rejekted = 'No.'", "rejekted"), (b"\xff", "not UTF-8")]
+)
+def test_wording_that_cannot_be_used_is_a_finding(quick_empty: Commands, content: bytes | None, words: str):
+    if content is not None:
+        (quick_empty.folder / "words.toml").write_bytes(content)
+
+    result = quick_empty.run("doctor", COUNTERSIGN_WORDING_FILE="words.toml")
+
+    state, reason = findings(result.stdout)["wording"]
+    assert (result.returncode, state) == (1, "fail")
+    assert "words.toml" in reason
+    assert words in reason

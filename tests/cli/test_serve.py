@@ -126,6 +126,16 @@ def test_plain_http_beyond_this_machine_is_warned_of(cli: Commands):
         assert httpx2.get(f"{web.url}/healthz", trust_env=False).status_code == 200
 
 
+def test_public_address_where_nobody_can_sign_in_is_warned_of_as_doctor_fails_it(cli: Commands):
+    cli.environment["COUNTERSIGN_PUBLIC_URL"] = "http://gate.example.com"
+    (finding,) = [line for line in cli.run("doctor").stdout.splitlines() if "public URL" in line]
+    sentence = finding.removeprefix("fail  public URL  ")
+
+    with cli.started("serve", "--port", "0", "--no-worker", until=READY) as web:
+        assert f"Warning: {sentence}\n" in web.output
+    assert sentence.startswith("http://gate.example.com: Signing in is not possible over plain http")
+
+
 def test_public_address_makes_the_links(cli: Commands):
     with cli.started("serve", "--port", "0", until=READY, COUNTERSIGN_PUBLIC_URL="https://gate.example.com") as web:
         assert "for browsers at https://gate.example.com" in web.output

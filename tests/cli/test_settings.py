@@ -68,3 +68,34 @@ def test_file_that_cannot_be_read_is_named(folder: Path, content: bytes | None, 
 
     with pytest.raises(InvalidSetting, match=f"MISTRAL_API_KEY_FILE: key cannot be read .{reason}"):
         read_settings()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "gate.example.com", "ftp://gate.example.com", "https://", "https:///", "https://:8000", "https://gate:http",
+        "https://gate:0", "https://gate:70000", "http://[::1", "https://gate.example.com ", "https://gate example.com",
+        "https://gate\t.example.com", "https://gate.example.com/?", "https://gate.example.com/#top",
+    ],
+)  # fmt: skip
+def test_what_is_no_address_is_refused(address: str):
+    for setting in ("public_url", "mistral_server_url"):
+        with pytest.raises(InvalidSetting, match=f"COUNTERSIGN_{setting.upper()}: "):
+            read_settings(**{setting: address})
+
+
+@pytest.mark.parametrize("address", ["https://gate.example.com/countersign", "https://user:s3cret@gate.example.com"])
+def test_public_address_is_scheme_host_and_port_alone(address: str):
+    with pytest.raises(InvalidSetting, match="COUNTERSIGN_PUBLIC_URL: give scheme, host and port alone") as refused:
+        read_settings(public_url=address)
+    assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("address", ["https://gate.example.com", "http://127.0.0.1:8000", "http://[::1]:8000"])
+def test_address_may_end_with_a_slash(address: str):
+    assert read_settings(public_url=f"{address}/").public_url == address
+
+
+@pytest.mark.parametrize("address", ["http://localhost:11434", "https://models.example.com/mistral/v1/"])
+def test_address_of_the_model_may_have_a_path(address: str):
+    assert read_settings(mistral_server_url=address).mistral_server_url == address

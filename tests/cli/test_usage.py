@@ -31,6 +31,7 @@ WRONG_SETTINGS = [
     ({"COUNTERSIGN_LOG_LEVEL": "loud"}, "COUNTERSIGN_LOG_LEVEL: must be DEBUG, INFO, WARNING or ERROR."),
     ({"COUNTERSIGN_UNDO_HOLD_S": "long"}, "COUNTERSIGN_UNDO_HOLD_S"),
     ({"COUNTERSIGN_PUBLIC_URL": "example.com"}, "COUNTERSIGN_PUBLIC_URL: must begin with http"),
+    ({"COUNTERSIGN_MISTRAL_SERVER_URL": "localhost:11434"}, "COUNTERSIGN_MISTRAL_SERVER_URL: must begin with http"),
     ({"COUNTERSIGN_DATABASE_URL": "mysql://host/name"}, "COUNTERSIGN_DATABASE_URL must begin with"),
     ({"COUNTERSIGN_DATABASE_URL": "s3cret"}, "COUNTERSIGN_DATABASE_URL is not a database address."),
     ({"MISTRAL_API_KEY_FILE": "no-such-file"}, "MISTRAL_API_KEY_FILE: no-such-file cannot be read"),
