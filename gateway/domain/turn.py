@@ -55,11 +55,24 @@ class ModelAnswer:
 
 
 class ModelTrouble(Exception):
-    """A model call gave no answer. ``is_permanent``: the same request will not work later either."""
+    """A model call gave no answer. ``is_permanent``: the same request will not work later either.
 
-    def __init__(self, code: str, message: str, *, is_permanent: bool, retry_after_s: float | None = None) -> None:
-        super().__init__(message)
+    ``reason`` is a sentence of ours that may be logged. ``quoted`` are the server's words: they may repeat what the job
+    sent, so they are told to whoever sees the job, in ``message``, and to nobody else.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        reason: str,
+        *,
+        quoted: str | None = None,
+        is_permanent: bool,
+        retry_after_s: float | None = None,
+    ) -> None:
         self.code = code
-        self.message = message
+        self.reason = reason
+        self.message = reason if quoted is None else f"{reason.removesuffix('.')}: {quoted}"
+        super().__init__(self.message)
         self.is_permanent = is_permanent
         self.retry_after_s = retry_after_s

@@ -160,25 +160,25 @@ def _without_version(server_url: str | None) -> str | None:
 
 
 def _trouble_of(error: MistralError) -> ModelTrouble:
-    status, reason = error.status_code, _reason(error)
+    status, quoted = error.status_code, _quoted(error)
+    reason = f"Mistral answered {status}."
     if status < 300:
         # A page of somebody in between, not JSON.
         return ModelTrouble("model_bad_answer", "The answer of the model cannot be read.", is_permanent=False)
     if status in {401, 403}:
-        return ModelTrouble("model_unauthorized", f"Mistral answered {status}: {reason}", is_permanent=True)
+        return ModelTrouble("model_unauthorized", reason, quoted=quoted, is_permanent=True)
     if status in _TRANSIENT_STATUSES or status >= 500:
-        code = "model_rate_limited" if status == 429 else "model_unavailable"
-        message = f"Mistral answered {status}: {reason}"
-        return ModelTrouble(code, message, is_permanent=False, retry_after_s=_retry_after_s(error))
-    return ModelTrouble("model_refused", f"Mistral answered {status}: {reason}", is_permanent=True)
+        code, pause_s = "model_rate_limited" if status == 429 else "model_unavailable", _retry_after_s(error)
+        return ModelTrouble(code, reason, quoted=quoted, is_permanent=False, retry_after_s=pause_s)
+    return ModelTrouble("model_refused", reason, quoted=quoted, is_permanent=True)
 
 
-def _reason(error: MistralError) -> str:
+def _quoted(error: MistralError) -> str:
     """The message of an error body in any of Mistral's shapes, shortened."""
     try:
         body = json.loads(error.body)
-        reason = body.get("message") or body.get("detail") or body
-        text = reason if isinstance(reason, str) else json.dumps(reason)
+        words = body.get("message") or body.get("detail") or body
+        text = words if isinstance(words, str) else json.dumps(words)
     except (ValueError, AttributeError, RecursionError):
         text = error.body or "no reason given"
     return storable(text[:MAX_REASON_LENGTH])

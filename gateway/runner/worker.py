@@ -49,7 +49,7 @@ class Worker:
             except ModelTrouble as trouble:
                 _log.warning(
                     "model call gave no answer",
-                    extra={"event": "turn.delayed", "job_id": job_id, "code": trouble.code},
+                    extra={"event": "turn.delayed", "job_id": job_id, "code": trouble.code, "reason": trouble.reason},
                 )
                 turns.record_trouble(self._gateway, claim, trouble)
             except DatabaseUnavailable:

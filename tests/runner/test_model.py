@@ -161,6 +161,17 @@ def test_other_statuses(status: int, code: str, is_permanent: bool) -> None:
         model.close()
 
 
+@pytest.mark.parametrize("status", [401, 422, 429, 503])
+def test_words_of_the_server_are_told_apart_from_the_reason_that_may_be_logged(status: int) -> None:
+    body = '{"detail": [{"msg": "Input should be a string", "input": "card 4111"}]}'
+
+    error = trouble(reply(body, status=status))
+
+    assert error.reason == f"Mistral answered {status}."
+    assert error.message.startswith(f"Mistral answered {status}: ")
+    assert "card 4111" in error.message
+
+
 def test_retry_after_is_passed_on() -> None:
     assert trouble(reply("{}", status=429, headers={"Retry-After": "7.5"})).retry_after_s == 7.5
     assert trouble(reply("{}", status=429, headers={"Retry-After": "Wed, 21 Oct"})).retry_after_s is None

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import logging
 
 import pytest
 
@@ -30,6 +31,7 @@ from tests.factories import (
     tool_results,
 )
 from tests.fakes import RecordingTool
+from tests.runner.wire import closed_port, reply, serving
 
 DECISIONS = ("approve", "edit", "reject", "respond", "expire", "doubt", "error")
 
@@ -152,3 +154,33 @@ def test_busy_server_is_asked_again_and_the_answer_then_counts(sqlite_database: 
     assert job.status == "succeeded"
     assert json.loads(job.output or "")["content"] == "Here I am."
     assert len(mistral.requests) == 4
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(401, "model_unauthorized"), (422, "model_refused"), (503, "model_unavailable")]
+)
+def test_log_says_why_no_answer_came_but_not_what_the_server_quoted(
+    sqlite_database: Database, caplog: pytest.LogCaptureFixture, status: int, code: str
+) -> None:
+    gateway = make_gateway(sqlite_database)
+
+    with serving(reply('{"message": "no user may say: card 4111"}', status=status)) as mistral:
+        model = MistralModel(api_key="k", server_url=mistral.url, timeout_s=10)
+        with caplog.at_level(logging.INFO, "gateway"):
+            Worker(gateway, model).advance_job(submit(gateway).job.id)
+        model.close()
+
+    (record,) = [record for record in caplog.records if record.message == "model call gave no answer"]
+    assert (vars(record)["code"], vars(record)["reason"]) == (code, f"Mistral answered {status}.")
+    assert "4111" not in "".join(str(vars(record)) for record in caplog.records)
+
+
+def test_log_says_that_the_model_cannot_be_reached(sqlite_database: Database, caplog: pytest.LogCaptureFixture) -> None:
+    model = MistralModel(api_key="k", server_url=closed_port(), timeout_s=10)
+    gateway = make_gateway(sqlite_database)
+
+    Worker(gateway, model).advance_job(submit(gateway).job.id)
+    model.close()
+
+    (record,) = [record for record in caplog.records if record.message == "model call gave no answer"]
+    assert vars(record)["reason"] == "Mistral could not be reached (ConnectError)."
