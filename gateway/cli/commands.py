@@ -123,6 +123,14 @@ def disable_user(email: Email) -> None:
     disable_user(email)
 
 
+@user.command("enable")
+def enable_user(email: Email) -> None:
+    """Give a disabled person back what they had."""
+    from gateway.cli.accounts import enable_user
+
+    enable_user(email)
+
+
 @token.command("create")
 def create_token(
     user: Annotated[str, typer.Option(help="The e-mail address of the person whose token it is.")],
@@ -133,6 +141,22 @@ def create_token(
     from gateway.cli.accounts import create_token
 
     create_token(user)
+
+
+@token.command("list")
+def list_tokens() -> None:
+    """List tokens: id, person, role, creation, state."""
+    from gateway.cli.accounts import list_tokens
+
+    list_tokens()
+
+
+@token.command("revoke")
+def revoke_token(token_id: Annotated[str, typer.Option("--id", help="The token's id, as listed.")]) -> None:
+    """Take no request with a token any more."""
+    from gateway.cli.accounts import revoke_token
+
+    revoke_token(token_id)
 
 
 @key.command("create")
@@ -149,6 +173,22 @@ def create_key(
     from gateway.cli.accounts import create_key
 
     create_key(app, wanted)
+
+
+@key.command("list")
+def list_keys() -> None:
+    """List keys: id, app, scopes, creation, state."""
+    from gateway.cli.accounts import list_keys
+
+    list_keys()
+
+
+@key.command("revoke")
+def revoke_key(key_id: Annotated[str, typer.Option("--id", help="The key's id, as listed.")]) -> None:
+    """Take no request with a key any more."""
+    from gateway.cli.accounts import revoke_key
+
+    revoke_key(key_id)
 
 
 @audit.command("verify")

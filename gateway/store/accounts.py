@@ -65,6 +65,29 @@ def find_key(session: Session, key_id: str) -> Key | None:
     return _KEYS.make(found) if found else None
 
 
+def keys(session: Session) -> Sequence[Key]:
+    """Every key, revoked ones too, by app and age."""
+    return session.exec(select(Key).order_by(col(Key.app), col(Key.created_at), col(Key.id))).all()
+
+
+def tokens(session: Session) -> Sequence[tuple[Token, Person]]:
+    """Every token with who holds it, revoked ones too, by e-mail and age."""
+    found = select(Token, Person).join(Person, col(Person.id) == col(Token.person_id))
+    return session.exec(found.order_by(col(Person.email), col(Token.created_at), col(Token.id))).all()
+
+
+def disable_key(session: Session, key_id: str, now: datetime) -> None:
+    """The key is disabled; one that is already keeps its time."""
+    session.exec(update(Key).where(col(Key.id) == key_id, col(Key.disabled_at).is_(None)).values(disabled_at=now))
+
+
+def disable_token(session: Session, token_id: str, now: datetime) -> None:
+    """The token is disabled; one that is already keeps its time."""
+    session.exec(
+        update(Token).where(col(Token.id) == token_id, col(Token.disabled_at).is_(None)).values(disabled_at=now)
+    )
+
+
 def find_sign_in(session: Session, secret_sha256: str) -> tuple[SignIn, Person] | None:
     row = session.exec(
         select(SignIn, Person)

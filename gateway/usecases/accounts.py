@@ -12,7 +12,7 @@ from pwdlib.exceptions import PwdlibError
 from gateway.domain.permission import Actor, AppActor, PersonActor, Role, Scope, may_decide
 from gateway.errors import BadSignIn, InvalidRequest, NotAllowed, NotFound, Unauthenticated
 from gateway.store import accounts
-from gateway.store.session import Session
+from gateway.store.session import Session, announce
 from gateway.store.tables import Key, Person, SignIn, Token
 from gateway.usecases.gateway import Gateway
 from gateway.usecases.ids import new_id
@@ -55,6 +55,7 @@ def set_password(gateway: Gateway, *, email: str, password: str) -> Person:
         person = _person(session, email)
         person.password_hash = _passwords.hash(password)
         accounts.delete_sign_ins_of(session, person.id)
+        announce(session, accounts.CREDENTIALS_TOPIC)
         session.add(person)
         return person
 
@@ -65,6 +66,16 @@ def disable_person(gateway: Gateway, *, email: str) -> Person:
         person = _person(session, email)
         person.disabled_at = person.disabled_at or gateway.database.now(session)
         accounts.delete_sign_ins_of(session, person.id)
+        announce(session, accounts.CREDENTIALS_TOPIC)
+        session.add(person)
+        return person
+
+
+def enable_person(gateway: Gateway, *, email: str) -> Person:
+    """The person can sign in again, and their tokens that were not revoked are taken again. Raises: NotFound."""
+    with gateway.database.write() as session:
+        person = _person(session, email)
+        person.disabled_at = None
         session.add(person)
         return person
 
@@ -95,6 +106,29 @@ def create_key(gateway: Gateway, *, app: str, scopes: Iterable[Scope]) -> str:
         )
         session.add(key)
         return f"{KEY_PREFIX}{key.id}_{secret}"
+
+
+def revoke_token(gateway: Gateway, token_id: str) -> Person:
+    """The token with this public id is not taken any more; gives who holds it. Raises: NotFound."""
+    with gateway.database.write() as session:
+        found = accounts.find_token(session, token_id)
+        if found is None:
+            raise NotFound("There is no token with this id: `countersign token list` shows them.")
+        token, person = found
+        accounts.disable_token(session, token.id, gateway.database.now(session))
+        announce(session, accounts.CREDENTIALS_TOPIC)
+        return person
+
+
+def revoke_key(gateway: Gateway, key_id: str) -> Key:
+    """The key with this public id is not taken any more. Raises: NotFound."""
+    with gateway.database.write() as session:
+        key = accounts.find_key(session, key_id)
+        if key is None:
+            raise NotFound("There is no key with this id: `countersign key list` shows them.")
+        accounts.disable_key(session, key.id, gateway.database.now(session))
+        announce(session, accounts.CREDENTIALS_TOPIC)
+        return key
 
 
 def authenticate(session: Session, credential: str) -> Actor:

@@ -45,11 +45,12 @@ def callers(clients, gateway) -> dict[str, TestClient]:
     disabled = make_person(gateway, role=Role.ADMIN, email="gone@example.com")
     token = accounts.create_token(gateway, email=disabled.email)
     accounts.disable_person(gateway, email=disabled.email)
-    key = accounts.create_key(gateway, app="shop", scopes=tuple(Scope))
+    key, revoked = (accounts.create_key(gateway, app="shop", scopes=tuple(Scope)) for _ in range(2))
+    accounts.revoke_key(gateway, revoked.split("_")[2])
     return {
         "nobody": clients.anonymous(),
         "bad key": clients.bearing(key[:-1] + ("a" if key[-1] != "a" else "b")),
-        "revoked key": clients.bearing(key.replace("cs_app_", "cs_pat_")),
+        "revoked key": clients.bearing(revoked),
         "disabled person": clients.bearing(token),
         "app read": clients.with_key("shop", Scope.READ),
         "app submit": clients.with_key("shop", Scope.SUBMIT),
@@ -107,6 +108,11 @@ class TestCredentials:
         other = accounts.create_key(gateway, app="other", scopes=tuple(Scope))
         response = shop.get("/api/v1/tools", headers={"X-API-Key": other})
         assert code_of(response) == (401, "unauthenticated")
+
+    def test_key_is_no_token(self, clients, gateway):
+        key = accounts.create_key(gateway, app="shop", scopes=tuple(Scope))
+        client = clients.bearing(key.replace("cs_app_", "cs_pat_"))
+        assert code_of(client.get("/api/v1/tools")) == (401, "unauthenticated")
 
     def test_no_mutation_of_a_key_is_taken(self, clients, gateway):
         key = accounts.create_key(gateway, app="shop", scopes=tuple(Scope))

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import subprocess
 import sys
 
@@ -123,7 +124,7 @@ def test_new_password_takes_the_place_of_the_old_one(quick: Commands, gateway: G
         accounts.sign_in(gateway, email="rita@example.com", password="correct horse")
 
 
-@pytest.mark.parametrize("command", ["user disable --email", "token create --user"])
+@pytest.mark.parametrize("command", ["user disable --email", "user enable --email", "token create --user"])
 def test_unknown_person_is_named(quick: Commands, command: str):
     code, said = quick.refused(*command.split(), "nobody@example.com")
 
@@ -148,6 +149,77 @@ def test_key_is_that_app_with_its_scopes(quick: Commands, gateway: Gateway, opti
     with gateway.database.read() as session:
         actor = accounts.authenticate(session, key.removesuffix("\n"))
     assert (actor.owner, actor.scopes) == ("app:shop", scopes)  # type: ignore[union-attr]
+
+
+TIME = re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+
+
+def listed(output: str) -> list[list[str]]:
+    """The cells of each line, with every time as ``TIME``."""
+    return [["TIME" if TIME.fullmatch(cell) else cell for cell in line.split("\t")] for line in output.splitlines()]
+
+
+def test_keys_are_listed_without_secrets_and_revoked_by_id(quick: Commands, gateway: Gateway):
+    old = quick.done("key", "create", "--app", "shop").strip()
+    new = quick.done("key", "create", "--app", "till", "--scopes", "read").strip()
+    old_id, new_id = (key.split("_")[2] for key in (old, new))
+
+    revoked = quick.run("key", "revoke", "--id", old_id)
+    shown = quick.done("key", "list")
+
+    assert revoked.stderr == f"Revoked the key {old_id} of shop: no request with it is taken any more.\n"
+    assert listed(shown) == [
+        [old_id, "shop", "read,submit", "TIME", "revoked"],
+        [new_id, "till", "read", "TIME", "active"],
+    ]
+    with gateway.database.read() as session:
+        assert accounts.authenticate(session, new).owner == "app:till"
+        with pytest.raises(Unauthenticated):
+            accounts.authenticate(session, old)
+
+
+def test_tokens_are_listed_without_secrets_and_revoked_by_id(quick: Commands, gateway: Gateway):
+    create(quick)
+    quick.done("user", "create", "--email", "ada@example.com", "--role", "auditor")
+    of_ada, old, new = (
+        quick.done("token", "create", "--user", f"{name}@example.com").strip() for name in ("ada", "rita", "rita")
+    )
+    quick.done("user", "disable", "--email", "ada@example.com")
+
+    quick.done("token", "revoke", "--id", old.split("_")[2])
+    shown = quick.done("token", "list")
+
+    assert sorted(listed(shown)) == sorted(
+        [
+            [of_ada.split("_")[2], "ada@example.com", "auditor", "TIME", "disabled"],
+            [old.split("_")[2], "rita@example.com", "reviewer", "TIME", "revoked"],
+            [new.split("_")[2], "rita@example.com", "reviewer", "TIME", "active"],
+        ]
+    )
+    with gateway.database.read() as session:
+        assert accounts.authenticate(session, new).owner.startswith("person:")
+        with pytest.raises(Unauthenticated):
+            accounts.authenticate(session, old)
+
+
+@pytest.mark.parametrize("kind", ["key", "token"])
+def test_unknown_id_is_refused_and_not_repeated(quick: Commands, kind: str):
+    code, said = quick.refused(kind, "revoke", "--id", "cs_app_0123456789ab_s3cret")
+
+    assert (code, said) == (2, f"There is no {kind} with this id: `countersign {kind} list` shows them.")
+
+
+def test_enabled_person_signs_in_again_and_is_told_of_their_tokens(quick: Commands, gateway: Gateway):
+    create(quick)
+    quick.done("token", "create", "--user", "rita@example.com")
+    quick.done("user", "disable", *RITA)
+
+    said = quick.run("user", "enable", *RITA).stderr
+
+    assert said == (
+        "Enabled rita@example.com: signing in is possible again, and 1 token of theirs can be used again.\n"
+    )
+    assert accounts.sign_in(gateway, email="rita@example.com", password="correct horse")
 
 
 def test_broken_tools_file_does_not_stop_accounts(quick: Commands):
