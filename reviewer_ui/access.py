@@ -1,6 +1,7 @@
 """Who is looking: signing in and out, and what a route asks of the person before it does anything."""
 
 import threading
+from collections.abc import Mapping
 from typing import Annotated
 from urllib.parse import quote, urlsplit
 
@@ -23,6 +24,7 @@ from reviewer_ui.rendering import page, refuse, see_other
 #: Tries per minute. An address may stand for an office, an account for one person.
 TRIES_PER_ACCOUNT = RateLimitItemPerMinute(10)
 TRIES_PER_ADDRESS = RateLimitItemPerMinute(60)
+SIGN_IN = "/sign-in"
 
 router = APIRouter(include_in_schema=False)
 
@@ -72,25 +74,45 @@ class SignInTries:
             raise TooManySignIns
 
 
-def sign_in_page(request: Request, *, wanted: str, email: str = "", error: str | None = None) -> Response:
+def sign_in_page(request: Request, *, wanted: str) -> Response:
     """The form to sign in with; ``wanted`` is the page that follows."""
+    return sign_in_form(request, SIGN_IN, {"next": own_path(wanted)})
+
+
+def sign_in_form(
+    request: Request, action: str, kept: Mapping[str, str], *, email: str = "", error: str | None = None
+) -> Response:
+    """The form to sign in with, posted to ``action`` with the ``kept`` fields in it."""
     refusal = site_of(request).refusal_of_sign_in(request.url.hostname)
-    return page(request, "sign_in.html", wanted=own_path(wanted), email=email, error=error, refusal=refusal)
+    return page(request, "sign_in.html", action=action, kept=kept, email=email, error=error, refusal=refusal)
 
 
-@router.post("/sign-in")
+@router.post(SIGN_IN)
 def sign_in(request: Request, form: PostedForm) -> Response:
-    """The browser is signed in and goes on to the page that was wanted. Raises: BadSignIn; TooManySignIns."""
-    email, wanted, site = storable(form.get("email", "")), form.get("next", "/"), site_of(request)
-    if site.refusal_of_sign_in(request.url.hostname) is not None:
-        return sign_in_page(request, wanted=wanted, email=email)
+    """The browser is signed in and goes on to the page that was wanted. Raises: as ``sign_in_secret``."""
+    wanted = own_path(form.get("next", "/"))
+    return with_cookie(request, see_other(wanted), sign_in_secret(request, form, SIGN_IN, {"next": wanted}))
+
+
+def sign_in_secret(request: Request, form: Mapping[str, str], action: str, kept: Mapping[str, str]) -> str:
+    """The secret of a browser that is signed in with the posted e-mail and password.
+
+    Raises: NotAllowed over plain http from elsewhere; BadSignIn; TooManySignIns; all shown on the same form again.
+    """
+    email = storable(form.get("email", ""))
+    if refusal := site_of(request).refusal_of_sign_in(request.url.hostname):
+        refuse(request, NotAllowed(refusal), sign_in_form(request, action, kept))
     tries: SignInTries = request.app.state.sign_in_tries
     try:
         tries.count(email.strip().lower()[:254], request.client.host if request.client else "")
-        secret = accounts.sign_in(gateway_of(request), email=email, password=form.get("password", ""))
+        return accounts.sign_in(gateway_of(request), email=email, password=form.get("password", ""))
     except (BadSignIn, TooManySignIns) as error:
-        refuse(request, error, sign_in_page(request, wanted=wanted, email=email, error=error.message))
-    response = see_other(own_path(wanted))
+        refuse(request, error, sign_in_form(request, action, kept, email=email, error=error.message))
+
+
+def with_cookie(request: Request, response: Response, secret: str) -> Response:
+    """The response, after which the browser is the one with this secret."""
+    site = site_of(request)
     response.set_cookie(site.cookie_name, secret, **site.cookie_parameters())
     return response
 

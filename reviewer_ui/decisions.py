@@ -14,13 +14,14 @@ from reviewer_ui.access import Decider
 from reviewer_ui.addresses import FromAddress
 from reviewer_ui.posting import PostedForm
 from reviewer_ui.rendering import refuse, see_other
+from reviewer_ui.resuming import TypingDecider
 from reviewer_ui.review import review_page
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.post("/approvals/{approval_id}/decision")
-def decide(request: Request, person: Decider, form: PostedForm, approval_id: FromAddress) -> Response:
+def decide(request: Request, person: TypingDecider, form: PostedForm, approval_id: FromAddress) -> Response:
     """The call is decided, and the person is back at the inbox. Raises: as ``usecases.approvals.decide``."""
     gateway = gateway_of(request)
     details = _details(gateway, approval_id)
@@ -42,7 +43,7 @@ def undo(request: Request, person: Decider, _form: PostedForm, approval_id: From
 
 
 @router.post("/approvals/{approval_id}/resolution")
-def resolve(request: Request, person: Decider, form: PostedForm, approval_id: FromAddress) -> Response:
+def resolve(request: Request, person: TypingDecider, form: PostedForm, approval_id: FromAddress) -> Response:
     """The doubt is settled, or the next attempt is queued. Raises: NotFound; NotInDoubt; InvalidRequest."""
     try:
         settled = forms.settlement_of(form)

@@ -27,11 +27,11 @@ def page_for(request: Request, error: GatewayError, status: int) -> Response:
 
     Whoever is not signed in is led to the form and back.
     """
-    if isinstance(error, Unauthenticated):
-        return see_other(sign_in_address(request))
     prepared = prepared_refusal(request)
     if prepared is not None:
         prepared.status_code = status
         return prepared
+    if isinstance(error, Unauthenticated):
+        return see_other(sign_in_address(request))
     heading = _HEADINGS.get(status, "That was not possible")
     return page(request, "error.html", status, heading=heading, message=error.message)

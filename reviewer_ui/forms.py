@@ -1,7 +1,7 @@
 """From a posted form to what a reviewer says, and back to what they typed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from gateway.domain.approval import Approve, Choice, Reject, Respond, Verdict
 from gateway.domain.execution import Resolution
@@ -41,6 +41,11 @@ def typed_of(form: Mapping[str, str]) -> Typed:
         modified_details=form.get("modified_details"),
         result=form.get("result", ""),
     )
+
+
+def typed_fields(form: Mapping[str, str]) -> dict[str, str]:
+    """The fields of the form from which ``typed_of`` reads."""
+    return {field.name: form[field.name] for field in fields(Typed) if field.name in form}
 
 
 def ruling_of(form: Mapping[str, str], details: str | None) -> Ruling:

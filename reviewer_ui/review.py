@@ -62,6 +62,7 @@ def show(request: Request, person: Person, approval_id: FromAddress) -> Response
 @router.get("/approvals/{approval_id}/decision")
 @router.get("/approvals/{approval_id}/resolution")
 @router.get("/approvals/{approval_id}/undo")
+@router.get("/approvals/{approval_id}/sign-in")
 def show_again(_person: Person, approval_id: FromAddress) -> Response:
     """A form's address, opened as a page: its answer was shown there."""
     return see_other(f"/approvals/{approval_id}")
@@ -74,8 +75,12 @@ def review_page(
     *,
     typed: Typed | None = None,
     error: GatewayError | None = None,
+    is_resumed: bool = False,
 ) -> Response:
-    """The page, with what somebody typed kept and what was refused said beside it. Raises: NotFound."""
+    """The page, with what somebody typed kept and what was refused said beside it. Raises: NotFound.
+
+    ``is_resumed``: the person had to sign in again in the middle of it.
+    """
     gateway = gateway_of(request)
     review = read_review(gateway, person, approval_id)
     details = review.approval.details
@@ -90,6 +95,7 @@ def review_page(
         is_edited=is_edited(typed.modified_details, details),
         error=error,
         error_place=place_of(error),
+        is_resumed=is_resumed,
         tool_difference=_tool_difference(error),
         seen_edits=_changed_since(error, review.approval, typed, gateway),
         now=review.now,

@@ -114,8 +114,8 @@ def test_form_of_somebody_signed_out_leads_back_to_the_page_it_was_on(stranger, 
     (approval,) = ask(gateway, call("write"))
 
     response = stranger.post(
-        f"/approvals/{approval.id}/decision",
-        {"verdict": "approve"},
+        f"/approvals/{approval.id}/undo",
+        {},
         referer=f"http://localhost/approvals/{approval.id}",
     )
 

@@ -16,7 +16,7 @@ PATHS = ["/", "/history", "/tools", "/approvals/{approval}", "/jobs/{job}"]
 REFUSED = ["/nothing", "/approvals/apr_x", "/jobs/job_x", "/history?from=x", "/?cursor=x"]
 FORMS = [
     "/sign-in", "/sign-out", "/approvals/{approval}/decision", "/approvals/{approval}/undo",
-    "/approvals/{approval}/resolution", "/jobs/{job}/cancel", "/history/verification",
+    "/approvals/{approval}/resolution", "/approvals/{approval}/sign-in", "/jobs/{job}/cancel", "/history/verification",
 ]  # fmt: skip
 
 
