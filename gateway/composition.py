@@ -99,6 +99,8 @@ def _policy(settings: Settings) -> Policy:
         default_model=settings.model,
         undo_hold_s=settings.undo_hold_s,
         allow_own_requests=settings.allow_own_requests,
+        expires_after_s=settings.expires_after_s,
+        expiry_warning_share=settings.expiry_warning_share,
         lease_s=settings.lease_s,
         model_timeout_s=settings.model_timeout_s,
         model_give_up_s=settings.model_give_up_s,

@@ -13,6 +13,7 @@ from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_vali
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from gateway.domain.expiry import MAX_AHEAD
 from gateway.errors import InvalidSetting
 
 PREFIX = "COUNTERSIGN_"
@@ -39,6 +40,8 @@ class Settings(BaseSettings):
     allow_http: bool = False
     undo_hold_s: float = Field(default=5.0, ge=0, le=30)
     allow_own_requests: bool = False
+    expires_after_s: float | None = Field(default=None, gt=0, le=MAX_AHEAD.total_seconds())
+    expiry_warning_share: float = Field(default=0.1, ge=0, le=0.5)
     lease_s: float = Field(default=15.0, gt=0)
     sign_in_idle_s: float = Field(default=12 * 3600.0, gt=0)
     sign_in_max_s: float = Field(default=7 * 24 * 3600.0, gt=0)

@@ -1,4 +1,4 @@
-"""What the review page's forms do: decide, undo, settle a doubt."""
+"""What the review page's forms do: decide, undo, give more time, settle a doubt."""
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from gateway.errors import GatewayError, NotFound
 from gateway.store import approvals as approval_rows
-from gateway.usecases import approvals, resolutions
+from gateway.usecases import approvals, extending, resolutions
 from gateway.usecases.gateway import Gateway
 from gateway.web.state import gateway_of
 from reviewer_ui import forms
@@ -37,6 +37,16 @@ def undo(request: Request, person: Decider, _form: PostedForm, approval_id: From
     """The call waits again. Raises: NotFound; NotUndoable."""
     try:
         approvals.undo(gateway_of(request), person, approval_id, channel=forms.CHANNEL)
+    except GatewayError as error:
+        refuse(request, error, review_page(request, person, approval_id, error=error))
+    return see_other(f"/approvals/{approval_id}")
+
+
+@router.post("/approvals/{approval_id}/extend")
+def extend(request: Request, person: Decider, form: PostedForm, approval_id: FromAddress) -> Response:
+    """The call has more time. Raises: as ``usecases.extending.extend``."""
+    try:
+        extending.extend(gateway_of(request), person, approval_id, forms.extension_of(form), channel=forms.CHANNEL)
     except GatewayError as error:
         refuse(request, error, review_page(request, person, approval_id, error=error))
     return see_other(f"/approvals/{approval_id}")

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from datetime import datetime
 
 from gateway.domain.approval import Approve, Choice, Reject, Respond, Verdict
 from gateway.domain.execution import Resolution
+from gateway.domain.moment import read_rfc3339
 from gateway.errors import GatewayError, InvalidDetails, InvalidJson, InvalidRequest, NoteRequired, TooLarge
 from gateway.usecases.approvals import Ruling
 from gateway.web.limits import MAX_NOTE_CHARS, MAX_RESPONSE_CHARS, MAX_RESULT_CHARS
@@ -72,6 +74,14 @@ def settlement_of(form: Mapping[str, str]) -> Settlement:
     if note is None:
         raise InvalidRequest("Write a note that says how you know what happened.", field="note")
     return Settlement(resolution, result, note)
+
+
+def extension_of(form: Mapping[str, str]) -> datetime:
+    """Until when the form gives a call time. Raises: InvalidRequest."""
+    try:
+        return read_rfc3339(form.get("expires_at", ""))
+    except ValueError:
+        raise InvalidRequest("Press one of the buttons that give more time.") from None
 
 
 def text_to_edit(details: str | None) -> str:

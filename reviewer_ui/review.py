@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter
@@ -29,6 +29,8 @@ from reviewer_ui.forms import Typed, is_edited, place_of, text_to_edit
 from reviewer_ui.marking import hidden_characters
 from reviewer_ui.rendering import page, see_other
 
+EXTENSIONS = {"one more hour": timedelta(hours=1), "one more day": timedelta(days=1)}
+
 router = APIRouter(include_in_schema=False)
 
 
@@ -50,6 +52,7 @@ class Review:
     execution: Execution | None
     execution_state: states.State | None
     is_in_doubt: bool
+    more_time: Sequence[tuple[str, datetime]]  #: what the buttons that extend it say, and until when
     decided: Sequence[tuple[Decision, states.State]]  #: every decision about it, the first one first
 
 
@@ -63,6 +66,7 @@ def show(request: Request, person: Person, approval_id: FromAddress) -> Response
 @router.get("/approvals/{approval_id}/resolution")
 @router.get("/approvals/{approval_id}/undo")
 @router.get("/approvals/{approval_id}/sign-in")
+@router.get("/approvals/{approval_id}/extend")
 def show_again(_person: Person, approval_id: FromAddress) -> Response:
     """A form's address, opened as a page: its answer was shown there."""
     return see_other(f"/approvals/{approval_id}")
@@ -130,8 +134,16 @@ def read_review(gateway: Gateway, person: PersonActor, approval_id: str) -> Revi
         execution=execution,
         execution_state=states.execution_state(execution) if execution else None,
         is_in_doubt=execution is not None and execution.status == ExecutionStatus.UNKNOWN,
+        more_time=_more_time(approval),
         decided=[(decision, states.decision_state(decision)) for decision in decided],
     )
+
+
+def _more_time(approval: Approval) -> list[tuple[str, datetime]]:
+    # From the time that is shown, so that a button pressed twice gives the time once.
+    if approval.expires_at is None:
+        return []
+    return [(word, approval.expires_at + span) for word, span in EXTENSIONS.items()]
 
 
 def _why_held(approval: Approval, job: Job | None) -> str:

@@ -213,6 +213,11 @@ def change_approval(gateway: Gateway, approval_id: str, **values: Any) -> None:
         session.exec(update(Approval).where(col(Approval.id) == approval_id).values(**values))
 
 
+def change_job(gateway: Gateway, job_id: str, **values: Any) -> None:
+    with gateway.database.write() as session:
+        session.exec(update(Job).where(col(Job.id) == job_id).values(**values))
+
+
 def change_execution(gateway: Gateway, approval_id: str, **values: Any) -> None:
     with gateway.database.write() as session:
         session.exec(update(Execution).where(col(Execution.approval_id) == approval_id).values(**values))

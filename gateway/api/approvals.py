@@ -24,7 +24,7 @@ from gateway.domain.execution import ExecutionStatus
 from gateway.domain.permission import Actor, PersonActor, sees_owner
 from gateway.store import approvals, events
 from gateway.usecases import approvals as usecase
-from gateway.usecases import resolutions
+from gateway.usecases import extending, resolutions
 from gateway.usecases.gateway import Gateway
 from gateway.web.address import Site
 from gateway.web.body import read_json_body
@@ -116,6 +116,28 @@ async def undo(request: Request, person: Decider, approval_id: ApprovalId) -> Re
 
 
 @router.post(
+    "/{approval_id}/extend",
+    summary="Give it more time",
+    openapi_extra=json_body(ruling.ExtensionBody, ruling.EXTENSION_EXAMPLES),
+    responses={
+        200: {"model": ApprovalView},
+        **refusals(
+            errors.Unauthenticated, errors.NotAllowed, errors.OwnRequest, errors.CrossSite, errors.NotFound,
+            errors.AlreadyDecided, errors.Expired, errors.BodyTooLarge, errors.UnsupportedMediaType,
+            errors.InvalidJson, errors.TooLarge, errors.InvalidRequest, errors.DatabaseUnavailable,
+        ),
+    },
+)  # fmt: skip
+async def extend(request: Request, person: Decider, approval_id: ApprovalId) -> Response:
+    """It can be decided until `expires_at`, by whoever may decide it; the same time again changes nothing.
+
+    For those who may decide it, and only while it is pending. The log keeps who gave the time.
+    """
+    raw = await read_json_body(request, body_limits_of(request).decision_bytes)
+    return json_answer(await run_in_threadpool(_extend, request, person, approval_id, raw))
+
+
+@router.post(
     "/{approval_id}/resolution",
     summary="Settle a call that is in doubt",
     openapi_extra=json_body(ruling.ResolutionBody, ruling.RESOLUTION_EXAMPLES),
@@ -176,6 +198,13 @@ def _decide(request: Request, person: PersonActor, approval_id: str, raw: bytes)
 def _undo(request: Request, person: PersonActor, approval_id: str) -> bytes:
     gateway = gateway_of(request)
     usecase.undo(gateway, person, approval_id)
+    return _read(gateway, site_of(request), person, approval_id).value
+
+
+def _extend(request: Request, person: PersonActor, approval_id: str, raw: bytes) -> bytes:
+    gateway = gateway_of(request)
+    expires_at = ruling.read_extension(raw, gateway.policy.limits, body_limits_of(request).decision_bytes)
+    extending.extend(gateway, person, approval_id, expires_at)
     return _read(gateway, site_of(request), person, approval_id).value
 
 

@@ -1,12 +1,22 @@
 """Bodies that clients send: strict JSON first, then a model that knows every field."""
 
 import json
+from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    StringConstraints,
+    ValidationError,
+    WithJsonSchema,
+)
 
 from gateway.domain import json_pointer
 from gateway.domain.json_text import Limits, members
+from gateway.domain.moment import read_rfc3339
 from gateway.errors import InvalidRequest, NotAvailable
 
 Body = TypeVar("Body", bound="ClientBody")
@@ -71,6 +81,14 @@ def _has_no_nul(text: str) -> str:
     return text
 
 
+def _moment(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError("must be a time like 2026-11-30T12:00:00Z")
+    return read_rfc3339(value)
+
+
+#: A time, in UTC from here on.
+Rfc3339 = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
 #: Text that says something.
 Words = Annotated[str, AfterValidator(_is_not_blank)]
 #: A value in an address; databases take no NUL.

@@ -64,6 +64,7 @@ class JobView(BaseModel):
     pending_approvals: list[str]
     created_at: datetime
     updated_at: datetime
+    deadline_at: datetime | None = Field(description="Unfinished at this time, it fails with the code `deadline`")
     metadata: dict[str, Any] | None
 
 
@@ -98,6 +99,7 @@ def view_job(row: Job, calls: Sequence[Approval], attempts: dict[str, Execution]
         "pending_approvals": [call.id for call in calls if shown_status(call, now) == ApprovalStatus.PENDING],
         "created_at": row.created_at,
         "updated_at": row.updated_at,
+        "deadline_at": row.deadline_at,
         "metadata": spliced(row.metadata_text),
     }
 

@@ -1,10 +1,11 @@
-"""The bodies with which a reviewer decides a call, or settles one that is in doubt."""
+"""The bodies with which a reviewer decides a call, gives it more time, or settles one that is in doubt."""
 
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import Field
 
-from gateway.api.bodies import ClientBody, Words, invalid, parse_as, read_members
+from gateway.api.bodies import ClientBody, Rfc3339, Words, invalid, parse_as, read_members
 from gateway.domain.approval import Approve, Choice, Reject, Respond
 from gateway.domain.execution import Resolution
 from gateway.domain.json_text import Limits
@@ -33,6 +34,12 @@ class ResolutionBody(ClientBody):
     note: Words = Field(max_length=MAX_NOTE_CHARS)
 
 
+class ExtensionBody(ClientBody):
+    """Until when a call can be decided."""
+
+    expires_at: Rfc3339 = Field(description="Later than the present one, at most 400 days from now")
+
+
 _SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 DECISION_EXAMPLES: dict[str, Any] = {
     "approve": {"summary": "Run it as asked", "value": {"verdict": "approve", "details_sha256": _SHA256}},
@@ -53,6 +60,9 @@ DECISION_EXAMPLES: dict[str, Any] = {
         "summary": "Answer in the tool's place",
         "value": {"verdict": "respond", "details_sha256": _SHA256, "response": "The order was delivered on Monday."},
     },
+}
+EXTENSION_EXAMPLES: dict[str, Any] = {
+    "until": {"summary": "Until Monday noon", "value": {"expires_at": "2026-11-30T12:00:00Z"}},
 }
 RESOLUTION_EXAMPLES: dict[str, Any] = {
     "ran": {
@@ -87,6 +97,12 @@ def read_resolution(raw: bytes, limits: Limits, max_bytes: int) -> ResolutionBod
     if body.result is not None and body.outcome is not Resolution.RAN:
         raise invalid([{"pointer": "/result", "message": "belongs to the outcome ran"}])
     return body
+
+
+def read_extension(raw: bytes, limits: Limits, max_bytes: int) -> datetime:
+    """Until when. Raises: InvalidJson, TooLarge, InvalidRequest."""
+    read_members(raw, _around(limits, max_bytes))
+    return parse_as(ExtensionBody, raw).expires_at
 
 
 def _choice(body: DecisionBody, modified_details: str | None) -> Choice:

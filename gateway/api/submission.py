@@ -8,11 +8,13 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
 from gateway.api.bodies import ClientBody, Words, invalid, parse_as, read_members, refuse_coming
+from gateway.domain.expiry import MAX_AHEAD
 from gateway.domain.json_text import Limits, elements
 from gateway.errors import InvalidRequest
 from gateway.usecases.jobs import Submission
 
 MAX_ROUNDS = 256
+MAX_DEADLINE_S = int(MAX_AHEAD.total_seconds())
 MAX_METADATA_CHARS = 64 * 1024
 MAX_KEYS = 200_000  # over all messages: a long conversation has many
 MAX_DEPTH = 64
@@ -68,6 +70,9 @@ class JobBody(ClientBody):
     temperature: float | None = Field(None, ge=0, le=2)
     max_tokens: int | None = Field(None, ge=1, le=10_000_000)
     max_rounds: int = Field(10, ge=1, le=MAX_ROUNDS, description="Model calls at most")
+    deadline_s: int | None = Field(
+        None, ge=1, le=MAX_DEADLINE_S, description="Seconds from now on; a job that has not ended by then fails"
+    )
     permission: Literal["auto", "ask", "deny"] = Field(
         "auto", description="ask: every call asks a person; deny: every gated call is rejected unasked"
     )
@@ -87,6 +92,10 @@ EXAMPLES: dict[str, Any] = {
             "tools": ["get_order", "issue_refund"],
             "permission": "ask",
         },
+    },
+    "limits": {
+        "summary": "At most six model calls, within an hour",
+        "value": {"input": "Refund order ord_1042", "max_rounds": 6, "deadline_s": 3600},
     },
 }
 
@@ -108,6 +117,7 @@ def read_submission(raw: bytes, idempotency_key: str | None, max_bytes: int) -> 
         tools=None if body.tools is None else tuple(body.tools),
         permission=body.permission,
         max_rounds=body.max_rounds,
+        deadline_s=body.deadline_s,
         on_behalf_of=body.on_behalf_of,
         metadata_text=None if body.metadata is None else _metadata(texts["metadata"]),
         idempotency_key=idempotency_key,

@@ -15,6 +15,8 @@ class EventName(StrEnum):
     TURN_DELAYED = "turn.delayed"  #: the model could not be asked; another attempt follows
     APPROVAL_REQUESTED = "approval.requested"
     APPROVAL_DECIDED = "approval.decided"
+    APPROVAL_EXPIRING = "approval.expiring"  #: little of its time for deciding is left
+    APPROVAL_EXTENDED = "approval.extended"  #: a person gave it more time
     APPROVAL_EXPIRED = "approval.expired"
     APPROVAL_CANCELLED = "approval.cancelled"
     APPROVAL_REOPENED = "approval.reopened"  #: pending again: undone, or the tool changed

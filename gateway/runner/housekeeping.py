@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.errors import GatewayError
-from gateway.usecases import accounts, approvals, recovery
+from gateway.usecases import accounts, approvals, deadlines, expiring, recovery
 from gateway.usecases.gateway import Gateway
 
 EXPIRE_EVERY_S = 1.0
@@ -34,6 +34,8 @@ class Housekeeping:
         self._stopping = threading.Event()
         self._chores = (
             _Chore("expire", EXPIRE_EVERY_S, lambda: approvals.expire_due(gateway)),
+            _Chore("warn_of_expiry", EXPIRE_EVERY_S, lambda: expiring.warn_due(gateway)),
+            _Chore("end_overdue", EXPIRE_EVERY_S, lambda: deadlines.end_overdue(gateway)),
             _Chore("reconcile", RECONCILE_EVERY_S, lambda: recovery.requeue_quiet(gateway, QUIET_FOR_S)),
             _Chore("purge", PURGE_EVERY_S, lambda: gateway.engine.purge(KEEP_FINISHED_S)),
             _Chore("sign_outs", PURGE_EVERY_S, lambda: accounts.forget_old_sign_ins(gateway)),

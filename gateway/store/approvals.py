@@ -78,6 +78,16 @@ def due(session: Session, now: datetime, limit: int) -> Sequence[str]:
     ).all()
 
 
+def to_warn_of(session: Session, now: datetime, limit: int) -> Sequence[str]:
+    """The ids of undecided approvals of whose expiry people are to be warned by now."""
+    return session.exec(
+        select(Approval.id)
+        .where(col(Approval.warn_at) <= now, col(Approval.decided_at).is_(None))
+        .order_by(col(Approval.warn_at))
+        .limit(limit)
+    ).all()
+
+
 def count_pending(session: Session, at_most: int = 1000) -> int:
     """How many wait, counted no further than ``at_most``: a badge needs no scan of a million rows."""
     some = select(Approval.id).where(Approval.status == ApprovalStatus.PENDING).limit(at_most).subquery()

@@ -71,6 +71,16 @@ def quiet(session: Session, before: datetime, limit: int) -> Sequence[str]:
     ).all()
 
 
+def overdue(session: Session, now: datetime, limit: int) -> Sequence[str]:
+    """The ids of unfinished jobs whose deadline has passed."""
+    return session.exec(
+        select(Job.id)
+        .where(col(Job.deadline_at) <= now, col(Job.finished_at).is_(None))
+        .order_by(col(Job.deadline_at))
+        .limit(limit)
+    ).all()
+
+
 def set_status(job: Job, status: JobStatus, now: datetime) -> bool:
     """True when the job's state changed. Raises: IllegalTransition."""
     job.updated_at = now

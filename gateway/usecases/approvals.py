@@ -34,7 +34,7 @@ from gateway.errors import (
 from gateway.store import approvals, calls, decisions, events
 from gateway.store.session import Session
 from gateway.store.tables import Approval, Job
-from gateway.usecases import accounts, intake, ledger, progress
+from gateway.usecases import accounts, expiring, intake, ledger, progress
 from gateway.usecases.gateway import Gateway
 
 EXPIRE_BATCH = 100
@@ -69,18 +69,11 @@ def decide(gateway: Gateway, person: PersonActor, approval_id: str, ruling: Ruli
         if approval.status != ApprovalStatus.PENDING:
             _check_same_again(gateway, session, approval, decider, ruling)
             return approval
-        if _is_own_request(job, approval, decider) and not gateway.policy.allow_own_requests:
+        if is_for_decider(job, approval, decider) and not gateway.policy.allow_own_requests:
             raise OwnRequest
-        if approval.expires_at is not None and approval.expires_at <= now:
-            _expire(gateway, session, job, approval, now)
-            refusal = Expired(expires_at=approval.expires_at.isoformat())
-        elif approval.details_sha256 != ruling.details_sha256:
-            raise StaleDetails(details_sha256=approval.details_sha256)
-        elif isinstance(ruling.choice, Approve) and (change := _tool_change(gateway, approval)):
-            _take_new_definition(gateway, session, job, approval, now)
-            refusal = change
-        else:
-            _rule(gateway, session, job, approval, decider, ruling, now)
+        refusal = expiring.end_if_late(gateway, session, job, approval, now) or _rule_if_unchanged(
+            gateway, session, job, approval, decider, ruling, now
+        )
     # Raised after the commit: what was found out on the way stays written.
     if refusal is not None:
         raise refusal
@@ -117,8 +110,30 @@ def expire_due(gateway: Gateway) -> int:
             job, approval = _locked(session, approval_id)
             now = gateway.database.now(session)
             if approval.status == ApprovalStatus.PENDING and approval.expires_at and approval.expires_at <= now:
-                _expire(gateway, session, job, approval, now)
+                expiring.expire(gateway, session, job, approval, now)
     return len(due)
+
+
+def is_for_decider(job: Job | None, approval: Approval, decider: PersonActor) -> bool:
+    """True for the person for whom the call was asked, and for the one who submitted its job for somebody else."""
+    submitted_by = job.submitted_by if job is not None else None
+    return any(is_own_request(decider.email, person) for person in (approval.requested_for, submitted_by))
+
+
+def refusal_of_decided(session: Session, approval: Approval) -> GatewayError:
+    """What somebody is told who comes after the decision about this approval."""
+    first = decisions.find(session, approval.decision_id) if approval.decision_id else None
+    if first is None:
+        return AlreadyDecided(approval_status=approval.status)
+    if first.verdict == Verdict.EXPIRE:
+        return Expired(expires_at=approval.expires_at.isoformat() if approval.expires_at else None)
+    return AlreadyDecided(
+        f"{first.actor_name or 'Somebody'} already decided this: {approval.status}.",
+        decided_by=first.actor_name,
+        decided_at=first.at.isoformat(),
+        verdict=first.verdict,
+        approval_status=approval.status,
+    )
 
 
 def _locked(session: Session, approval_id: str) -> tuple[Job | None, Approval]:
@@ -128,36 +143,20 @@ def _locked(session: Session, approval_id: str) -> tuple[Job | None, Approval]:
     return job, approval
 
 
-def _is_own_request(job: Job | None, approval: Approval, decider: PersonActor) -> bool:
-    """True for the person for whom the call was asked, and for the one who submitted its job for somebody else."""
-    submitted_by = job.submitted_by if job is not None else None
-    return any(is_own_request(decider.email, person) for person in (approval.requested_for, submitted_by))
-
-
 def _check_same_again(
     gateway: Gateway, session: Session, approval: Approval, decider: PersonActor, ruling: Ruling
 ) -> None:
     first = decisions.find(session, approval.decision_id) if approval.decision_id else None
-    if first is None:
-        raise AlreadyDecided(approval_status=approval.status)
     is_same = (
-        first.actor_id == decider.id
+        first is not None
+        and first.actor_id == decider.id
         and first.verdict == ruling.choice.verdict
         and first.details_sha256 == ruling.details_sha256
         and first.effective_sha256 == _effective_sha256(gateway, approval, ruling.choice)
         and first.response == (ruling.choice.response if isinstance(ruling.choice, Respond) else None)
     )
-    if is_same:
-        return
-    if first.verdict == Verdict.EXPIRE:
-        raise Expired(expires_at=approval.expires_at.isoformat() if approval.expires_at else None)
-    raise AlreadyDecided(
-        f"{first.actor_name or 'Somebody'} already decided this: {approval.status}.",
-        decided_by=first.actor_name,
-        decided_at=first.at.isoformat(),
-        verdict=first.verdict,
-        approval_status=approval.status,
-    )
+    if not is_same:
+        raise refusal_of_decided(session, approval)
 
 
 def _effective_sha256(gateway: Gateway, approval: Approval, choice: Choice) -> str | None:
@@ -194,6 +193,25 @@ def _take_new_definition(
         events.record(session, job, EventName.APPROVAL_CHANGED, now, approval=approval, reason_code="tool_changed")
 
 
+def _rule_if_unchanged(
+    gateway: Gateway,
+    session: Session,
+    job: Job | None,
+    approval: Approval,
+    decider: PersonActor,
+    ruling: Ruling,
+    now: datetime,
+) -> ToolChanged | None:
+    """The refusal when the tool is not the one that was shown, once that is written down; else the ruling counts."""
+    if approval.details_sha256 != ruling.details_sha256:
+        raise StaleDetails(details_sha256=approval.details_sha256)
+    if isinstance(ruling.choice, Approve) and (change := _tool_change(gateway, approval)):
+        _take_new_definition(gateway, session, job, approval, now)
+        return change
+    _rule(gateway, session, job, approval, decider, ruling, now)
+    return None
+
+
 def _rule(
     gateway: Gateway,
     session: Session,
@@ -218,7 +236,7 @@ def _rule(
     response = choice.response if isinstance(choice, Respond) else None
     approval.response = response
     # The log says so whatever reason was given, which the approval keeps.
-    reason_code = "own_request_allowed" if _is_own_request(job, approval, decider) else ruling.reason_code
+    reason_code = "own_request_allowed" if is_for_decider(job, approval, decider) else ruling.reason_code
     entry = ledger.entry(
         approval, choice.verdict, by, now, note=ruling.note, reason_code=reason_code, response=response
     )
@@ -261,20 +279,6 @@ def _checked_edit(gateway: Gateway, approval: Approval, choice: Approve) -> str 
     if wrong:
         raise InvalidDetails(errors=[{"pointer": bad.pointer, "message": bad.message} for bad in wrong])
     return edited
-
-
-def _expire(gateway: Gateway, session: Session, job: Job | None, approval: Approval, now: datetime) -> None:
-    check_transition(ApprovalStatus(approval.status), ApprovalStatus.EXPIRED)
-    approval.status = ApprovalStatus.EXPIRED
-    approval.decided_at = now
-    approval.retryable = True
-    entry = ledger.entry(approval, Verdict.EXPIRE, ledger.SYSTEM, now, reason_code="expired")
-    approval.decision_id = entry.id
-    if job is not None:
-        events.record(session, job, EventName.APPROVAL_EXPIRED, now, approval=approval)
-        progress.write_result(session, approval, gateway.wording.expired, now)
-        progress.carry_on(gateway, session, job, now)
-    decisions.append(session, [entry])
 
 
 def _reopen(approval: Approval) -> None:

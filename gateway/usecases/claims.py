@@ -12,7 +12,7 @@ from gateway.store import calls, decisions, events, executions
 from gateway.store.session import Session
 from gateway.store.tables import Approval, Execution, Job
 from gateway.tools.base import CallContext, Tool, clock_s
-from gateway.usecases import intake, ledger, progress
+from gateway.usecases import deadlines, intake, ledger, progress
 from gateway.usecases.attempts import doubt_attempt
 from gateway.usecases.gateway import Gateway
 
@@ -44,6 +44,9 @@ def claim_call(gateway: Gateway, approval_id: str, attempt: int) -> ClaimedCall 
         if execution is not None:
             return _left_behind(gateway, session, job, approval, execution, tool, now)
         if approval.status != ApprovalStatus.APPROVED:
+            return None
+        if deadlines.is_overdue(job, now):
+            deadlines.end_at_deadline(gateway, session, job, now)
             return None
         if approval.release_at is not None and approval.release_at > now:
             # The queue's clock ran ahead of the database's: come back, as a piece of its own.

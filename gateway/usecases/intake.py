@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from gateway.domain.approval import ApprovalStatus, Verdict
 from gateway.domain.arguments import sha256_hex
+from gateway.domain.expiry import warning_time
 from gateway.domain.json_schema import mismatches
 from gateway.domain.json_text import Limits, require_object
 from gateway.domain.storable import storable
@@ -64,7 +65,8 @@ def open_call(
         _describe(approval, tool.definition)
         told = gateway.wording.invalid_arguments.format(reason=refusal.message)
         return _unusable(approval, call, now, refusal.code, told)
-    _fill(approval, tool.definition, details, gateway.policy.limits, is_text=call.is_text, now=now)
+    _fill(approval, tool.definition, details, gateway.policy.limits, is_text=call.is_text)
+    _limit_time(gateway, approval, tool.definition, now)
     return _gate(gateway, job, approval, tool, now)
 
 
@@ -119,20 +121,24 @@ def _describe(approval: Approval, definition: ToolDefinition) -> None:
     approval.run_within_s = definition.run_within_s
 
 
-def _fill(
-    approval: Approval, definition: ToolDefinition, details: str, limits: Limits, *, is_text: bool, now: datetime
-) -> None:
+def _fill(approval: Approval, definition: ToolDefinition, details: str, limits: Limits, *, is_text: bool) -> None:
     _describe(approval, definition)
     approval.details = details
     approval.details_sha256 = sha256_hex(details)
     approval.title = render_title(definition.title, definition.name, details, limits)
-    if definition.expires_after_s is not None:
-        approval.expires_at = now + timedelta(seconds=definition.expires_after_s)
     warnings = _schema_warnings(definition, details, limits)
     if not is_text:
         message = "The model sent an object instead of text; it is kept as compact JSON."
         warnings.insert(0, {"code": "arguments_not_text", "path": "", "message": message})
     approval.warnings = json.dumps(warnings, ensure_ascii=False)
+
+
+def _limit_time(gateway: Gateway, approval: Approval, definition: ToolDefinition, now: datetime) -> None:
+    policy = gateway.policy
+    seconds = policy.expires_after_s if definition.expires_after_s is None else definition.expires_after_s
+    if seconds is not None:
+        approval.expires_at = now + timedelta(seconds=seconds)
+        approval.warn_at = warning_time(now, approval.expires_at, policy.expiry_warning_share)
 
 
 def _gate(gateway: Gateway, job: Job, approval: Approval, tool: Tool, now: datetime) -> Opened:

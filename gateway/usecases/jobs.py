@@ -3,18 +3,16 @@
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from gateway.domain.approval import ApprovalStatus, Verdict, check_transition
 from gateway.domain.event import EventName
 from gateway.domain.job import JobStatus
 from gateway.domain.permission import Actor, PersonActor, may_submit, sees_owner
 from gateway.errors import GatewayError, IdempotencyKeyReused, JobFinished, NotAllowed, NotFound, UnknownTool
-from gateway.store import approvals, decisions, events, executions, jobs, turns
-from gateway.store.decisions import Entry
+from gateway.store import decisions, events, jobs, turns
 from gateway.store.session import Session
-from gateway.store.tables import Approval, Job
-from gateway.usecases import ledger, progress
+from gateway.store.tables import Job
+from gateway.usecases import closing, ledger, progress
 from gateway.usecases.gateway import Gateway
 from gateway.usecases.ids import new_id
 
@@ -34,6 +32,7 @@ class Submission:
     metadata_text: str | None
     idempotency_key: str | None
     body_sha256: str
+    deadline_s: int | None = None  #: from submission on; None: it may take any time
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,8 @@ def cancel(gateway: Gateway, actor: Actor, job_id: str, *, channel: str = "api")
         if JobStatus(job.status).is_final:
             raise JobFinished(job_status=job.status)
         now = gateway.database.now(session)
-        entries = _cancel_open_calls(gateway, session, job, ledger.by_actor(actor, channel), now)
+        by = ledger.by_actor(actor, channel)
+        entries = closing.close_calls(gateway, session, job, by, "job_cancelled", now)
         progress.end(session, job, JobStatus.CANCELLED, now)
         decisions.append(session, entries)
         return job
@@ -119,6 +119,7 @@ def _draft(gateway: Gateway, actor: Actor, submission: Submission, now: datetime
         body_sha256=submission.body_sha256,
         created_at=now,
         updated_at=now,
+        deadline_at=None if submission.deadline_s is None else now + timedelta(seconds=submission.deadline_s),
     )
 
 
@@ -153,31 +154,3 @@ def _outcome(
     if first is None or first.body_sha256 != submission.body_sha256:
         return IdempotencyKeyReused(job_id=first.id if first else None)
     return Submitted(first, is_replay=True)
-
-
-def _cancel_open_calls(gateway: Gateway, session: Session, job: Job, by: ledger.By, now: datetime) -> list[Entry]:
-    rows = approvals.lock_round(session, job.id, job.rounds) if job.rounds else ()
-    newest = executions.newest(session, [row.id for row in rows])
-    claimed = {row.id for row in rows if row.id in newest and newest[row.id].attempt == row.attempt}
-    entries = []
-    for approval in rows:
-        is_open = approval.status == ApprovalStatus.PENDING or (
-            approval.status == ApprovalStatus.APPROVED and approval.id not in claimed
-        )
-        if is_open:
-            entries.append(_cancel_call(gateway, session, job, approval, by, now))
-    return entries
-
-
-def _cancel_call(
-    gateway: Gateway, session: Session, job: Job, approval: Approval, by: ledger.By, now: datetime
-) -> Entry:
-    check_transition(ApprovalStatus(approval.status), ApprovalStatus.CANCELLED)
-    approval.status = ApprovalStatus.CANCELLED
-    approval.decided_at = now
-    approval.release_at = None
-    entry = ledger.entry(approval, Verdict.CANCEL, by, now, reason_code="job_cancelled")
-    approval.decision_id = entry.id
-    events.record(session, job, EventName.APPROVAL_CANCELLED, now, approval=approval)
-    progress.write_result(session, approval, gateway.wording.cancelled, now)
-    return entry

@@ -13,7 +13,7 @@ from gateway.domain.turn import ModelAnswer, ModelRequest, ModelTrouble, ToolCal
 from gateway.store import approvals, decisions, events, jobs, turns
 from gateway.store.session import Session
 from gateway.store.tables import Job, Turn
-from gateway.usecases import intake, progress
+from gateway.usecases import deadlines, intake, progress
 from gateway.usecases.gateway import Gateway
 from gateway.usecases.ids import new_tool_call_id
 
@@ -41,6 +41,9 @@ def claim_turn(gateway: Gateway, job_id: str) -> Claim | None:
         if job is None or JobStatus(job.status).is_final:
             return None
         now = gateway.database.now(session)
+        if deadlines.is_overdue(job, now):
+            deadlines.end_at_deadline(gateway, session, job, now)
+            return None
         step = progress.find_next_step(session, job, now)
         if not isinstance(step, CallModel):
             return None
@@ -67,6 +70,9 @@ def record_answer(gateway: Gateway, claim: Claim, answer: ModelAnswer) -> None:
         if job is None or turn is None or turn.answered_at or JobStatus(job.status).is_final:
             return
         now = gateway.database.now(session)
+        if deadlines.is_overdue(job, now):
+            deadlines.end_at_deadline(gateway, session, job, now)
+            return
         _keep_turn(job, turn, answer, now)
         ids = _tool_call_ids(session, job, answer.calls)
         body = json.dumps(_message(answer, ids), ensure_ascii=False)

@@ -27,6 +27,7 @@ ACCESS = {
     ("get", "/api/v1/approvals/{approval_id}"): READERS,
     ("post", "/api/v1/approvals/{approval_id}/decision"): DECIDERS,
     ("post", "/api/v1/approvals/{approval_id}/undo"): DECIDERS,
+    ("post", "/api/v1/approvals/{approval_id}/extend"): DECIDERS,
     ("post", "/api/v1/approvals/{approval_id}/resolution"): DECIDERS,
     ("get", "/api/v1/decisions"): READERS,
     ("get", "/api/v1/tools"): READERS,

@@ -131,9 +131,8 @@ class TestReading:
         post_decision(reviewer, approval, "reject", note="No.")
         assert waiting.result(timeout=10).json()["status"] == "rejected"
 
-    @pytest.mark.parametrize("verb", ["extend", "reveal"])
-    def test_what_is_to_come_is_not_there(self, reviewer, approval, verb):
-        assert code_of(reviewer.post(f"/api/v1/approvals/{approval.id}/{verb}", json={})) == (404, "not_found")
+    def test_what_is_to_come_is_not_there(self, reviewer, approval):
+        assert code_of(reviewer.post(f"/api/v1/approvals/{approval.id}/reveal", json={})) == (404, "not_found")
 
 
 class TestHeldApprovals:

@@ -23,7 +23,7 @@ def test_job_is_queued_and_found_under_its_location(shop):
 def test_job_has_exactly_the_fields_of_the_contract(shop):
     assert list(shop.post("/api/v1/jobs", json={"input": "x"}).json()) == [
         "id", "status", "model", "session_id", "output", "error", "rounds", "usage", "tool_calls",
-        "pending_approvals", "created_at", "updated_at", "metadata",
+        "pending_approvals", "created_at", "updated_at", "deadline_at", "metadata",
     ]  # fmt: skip
 
 

@@ -388,6 +388,8 @@ def test_common_questions_are_answered_by_an_index(full_database: Database) -> N
         "all approvals, next page": (lambda s: approvals.page(s, cursor=deep), "approvals_created"),
         "pending only": (lambda s: approvals.page(s, statuses=["pending"]), "approvals_status_created"),
         "due": (lambda s: approvals.due(s, now, 100), "approvals_status_expires"),
+        "to warn of": (lambda s: approvals.to_warn_of(s, now, 100), "approvals_warn"),
+        "overdue jobs": (lambda s: jobs.overdue(s, now, 100), "jobs_deadline"),
         "calls of a round": (lambda s: calls.of_round(s, "job_000007", 1, now), round_key),
         "calls of a job": (lambda s: approvals.of_job(s, "job_000007"), round_key),
         "badge": (lambda s: approvals.count_pending(s), "approvals_status"),

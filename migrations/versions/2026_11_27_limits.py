@@ -1,0 +1,31 @@
+"""Limits of time: deadlines of jobs, and warnings before approvals expire."""
+
+import sqlalchemy as sa
+import sqlmodel.sql.sqltypes
+from alembic import op
+
+revision = "2026_11_27_limits"
+down_revision = "2026_11_21_initial"
+branch_labels = None
+depends_on = None
+
+#: Name, table, columns, and which rows are in it.
+INDEXES = (
+    ("jobs_deadline", "jobs", ("deadline_at",), "deadline_at IS NOT NULL AND finished_at IS NULL"),
+    ("approvals_warn", "approvals", ("warn_at",), "warn_at IS NOT NULL AND decided_at IS NULL"),
+)
+
+
+def upgrade() -> None:
+    # One by one: on SQLite a batch would write the whole table anew.
+    op.add_column("jobs", sa.Column("deadline_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True))
+    op.add_column("approvals", sa.Column("warn_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True))
+    for name, table, columns, where in INDEXES:
+        op.create_index(name, table, list(columns), sqlite_where=sa.text(where), postgresql_where=sa.text(where))
+
+
+def downgrade() -> None:
+    for name, table, _, _ in INDEXES:
+        op.drop_index(name, table_name=table)
+    op.drop_column("approvals", "warn_at")
+    op.drop_column("jobs", "deadline_at")
