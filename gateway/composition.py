@@ -101,6 +101,7 @@ def _policy(settings: Settings) -> Policy:
         allow_own_requests=settings.allow_own_requests,
         expires_after_s=settings.expires_after_s,
         expiry_warning_share=settings.expiry_warning_share,
+        max_repeats=settings.max_repeats,
         lease_s=settings.lease_s,
         model_timeout_s=settings.model_timeout_s,
         model_give_up_s=settings.model_give_up_s,

@@ -42,6 +42,7 @@ class Settings(BaseSettings):
     allow_own_requests: bool = False
     expires_after_s: float | None = Field(default=None, gt=0, le=MAX_AHEAD.total_seconds())
     expiry_warning_share: float = Field(default=0.1, ge=0, le=0.5)
+    max_repeats: int | None = Field(default=None, ge=0, le=256)
     lease_s: float = Field(default=15.0, gt=0)
     sign_in_idle_s: float = Field(default=12 * 3600.0, gt=0)
     sign_in_max_s: float = Field(default=7 * 24 * 3600.0, gt=0)

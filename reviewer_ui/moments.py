@@ -1,4 +1,4 @@
-"""Times and spans in words."""
+"""Times, spans and counts in words."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -35,6 +35,12 @@ def ago(moment: datetime, now: datetime) -> str:
 def until(moment: datetime, now: datetime) -> str:
     """How long it is until then: ``11 min``; ``0 s`` when it has passed."""
     return span((moment - now) / timedelta(seconds=1))
+
+
+def nth(number: int) -> str:
+    """``2nd``"""
+    ending = "th" if number % 100 in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
 
 
 def _two(whole: int, large_s: int, large: str, small_s: int, small: str) -> str:

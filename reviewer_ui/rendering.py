@@ -97,6 +97,7 @@ def _environment() -> Environment:
         "full_time": moments.full_time,
         "span": moments.span,
         "ago": moments.ago,
+        "nth": moments.nth,
         "until": moments.until,
     }
     environment.filters.update(filters)

@@ -74,6 +74,8 @@ class ApprovalView(BaseModel):
     decided_at: datetime | None
     auto_decided: bool
     retryable: bool
+    repeat_of: str | None = Field(description="The approval that rejected the same call before, in the same job")
+    repeats: int = Field(description="How many times the call was asked for again by then; 0: it is no repeat")
     decision: DecisionView | None
     execution: ExecutionView | None
     review_url: str
@@ -136,6 +138,8 @@ def view_approval(row: Approval, around: Surroundings) -> dict[str, Any]:
         "decided_at": None if held else row.decided_at,
         "auto_decided": row.auto_decided,
         "retryable": row.retryable,
+        "repeat_of": row.repeat_of,
+        "repeats": row.repeats,
         "decision": view_decision(decision) if decision else None,
         "execution": _view_execution(around.executions.get(row.id)),
         "review_url": around.site.review_url(row.id),

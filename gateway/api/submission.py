@@ -70,6 +70,13 @@ class JobBody(ClientBody):
     temperature: float | None = Field(None, ge=0, le=2)
     max_tokens: int | None = Field(None, ge=1, le=10_000_000)
     max_rounds: int = Field(10, ge=1, le=MAX_ROUNDS, description="Model calls at most")
+    max_repeats: int | None = Field(
+        None,
+        ge=0,
+        le=MAX_ROUNDS,
+        description="How many times the model may ask again for a call that was rejected; one time more, and the job "
+        "fails. Absent: the gateway's setting",
+    )
     deadline_s: int | None = Field(
         None, ge=1, le=MAX_DEADLINE_S, description="Seconds from now on; a job that has not ended by then fails"
     )
@@ -94,8 +101,8 @@ EXAMPLES: dict[str, Any] = {
         },
     },
     "limits": {
-        "summary": "At most six model calls, within an hour",
-        "value": {"input": "Refund order ord_1042", "max_rounds": 6, "deadline_s": 3600},
+        "summary": "At most six model calls, within an hour, and no rejected call more than twice",
+        "value": {"input": "Refund order ord_1042", "max_rounds": 6, "max_repeats": 1, "deadline_s": 3600},
     },
 }
 
@@ -118,6 +125,7 @@ def read_submission(raw: bytes, idempotency_key: str | None, max_bytes: int) -> 
         permission=body.permission,
         max_rounds=body.max_rounds,
         deadline_s=body.deadline_s,
+        max_repeats=body.max_repeats,
         on_behalf_of=body.on_behalf_of,
         metadata_text=None if body.metadata is None else _metadata(texts["metadata"]),
         idempotency_key=idempotency_key,

@@ -23,6 +23,24 @@ def is_same(a_text: str, b_text: str, limits: Limits = LIMITS) -> bool:
     return parse_literal(a_text, limits) == parse_literal(b_text, limits)
 
 
+def call_sha256(action: str, details: str, limits: Limits = LIMITS) -> str:
+    """What two calls have in common exactly when they are of the same tool and ``is_same`` holds of their arguments.
+
+    Raises: as ``json_text.parse``.
+    """
+    return sha256_hex(f"{action}\n{dump_literal(_in_order(parse_literal(details, limits)))}")
+
+
+def _in_order(value: LiteralValue) -> LiteralValue:
+    match value:
+        case dict():
+            return {key: _in_order(value[key]) for key in sorted(value)}
+        case list():
+            return [_in_order(item) for item in value]
+        case _:
+            return value
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One place where two documents differ. ``before`` and ``after`` are compact JSON, numbers as written."""

@@ -20,6 +20,7 @@ class Wording:
     run_window_passed: str = "Action expired: it was approved, but could not be run in time. It was not executed."
     cancelled: str = "Action cancelled: not executed."
     round_limit: str = "Not executed: round limit."
+    repeat_limit: str = "Not executed: limit of repeated calls."
     permission_deny: str = "Action rejected: this job may not use tools that need a reviewer."
     tool_error: str = "Error: {error}"
     unknown_tool: str = "Error: there is no tool named {name} here. It was not executed."

@@ -25,6 +25,11 @@ _LOCK_ROUND = Prepared(
     .order_by(_T.c.position)
     .with_for_update()
 )
+_NEWEST_SAME = Prepared(
+    _SELECT.where(_T.c.job_id == bindparam("job_id"), _T.c.call_sha256 == bindparam("call_sha256"))
+    .order_by(_T.c.decided_at.desc(), _T.c.round.desc(), _T.c.position.desc())
+    .limit(1)
+)
 _OF_JOB = Prepared(_SELECT.where(_T.c.job_id == bindparam("job_id")).order_by(_T.c.round, _T.c.position))
 
 
@@ -60,6 +65,12 @@ def of_jobs(session: Session, job_ids: Collection[str]) -> Sequence[Approval]:
     return session.exec(
         select(Approval).where(col(Approval.job_id).in_(job_ids)).order_by(col(Approval.round), col(Approval.position))
     ).all()
+
+
+def newest_same(session: Session, job_id: str, call_sha256: str) -> Approval | None:
+    """The rejected call or repeat with these arguments that was decided last in this job; only read."""
+    found = _NEWEST_SAME.row(session, job_id=job_id, call_sha256=call_sha256)
+    return _ROWS.make(found) if found else None
 
 
 def lock_round(session: Session, job_id: str, round: int) -> Sequence[Approval]:

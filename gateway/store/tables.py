@@ -58,7 +58,9 @@ class Job(SQLModel, table=True):
     request: str = Field(sa_type=Text)  #: JSON: what every model call of the job is asked with
     permission: str = "auto"
     max_rounds: int
+    max_repeats: int | None = None  #: of the same rejected call; null: any number
     rounds: int = 0  #: model calls that were answered
+    rejections: int = 0  #: calls that were rejected and could be asked for again
     seq: int = Field(default=0, sa_column=_job_seq)  #: the last event's number
     metadata_text: str | None = Field(default=None, sa_column=Column("metadata", Text))
     idempotency_key: str | None = None
@@ -122,6 +124,7 @@ class Approval(SQLModel, table=True):
         Index("approvals_status_expires", "status", "expires_at"),
         Index("approvals_status_release", "status", "release_at"),
         Index("approvals_created", "created_at", "id"),
+        _index_of_few("approvals_same_call", "job_id", "call_sha256", where="call_sha256 IS NOT NULL"),
         _index_of_few("approvals_warn", "warn_at", where="warn_at IS NOT NULL AND decided_at IS NULL"),
     )
     __mapper_args__ = {"version_id_col": _approval_version}
@@ -158,6 +161,9 @@ class Approval(SQLModel, table=True):
     response: str | None = Field(default=None, sa_type=Text)  #: a reviewer's answer in the tool's place
     reason_code: str | None = None
     run_within_s: float | None = None
+    repeat_of: str | None = None  #: id of the approval that rejected the same call before
+    repeats: int = 0  #: how many times it had been asked for again by then; 0: this is no repeat
+    call_sha256: str | None = None  #: of tool and arguments; of rejected calls and of repeats only
     attempt: int = 1  #: the execution attempt that is wanted
     decision_id: str | None = None  #: the last final decision
     created_at: datetime

@@ -34,7 +34,7 @@ from gateway.errors import (
 from gateway.store import approvals, calls, decisions, events
 from gateway.store.session import Session
 from gateway.store.tables import Approval, Job
-from gateway.usecases import accounts, expiring, intake, ledger, progress
+from gateway.usecases import accounts, expiring, intake, ledger, progress, repeats
 from gateway.usecases.gateway import Gateway
 
 EXPIRE_BATCH = 100
@@ -261,6 +261,7 @@ def _follow_up(gateway: Gateway, session: Session, job: Job, approval: Approval,
             piece = progress.piece_of(now)
             gateway.engine.enqueue_run(session, approval.id, approval.attempt, piece, delay_s=delay_s)
         case Reject():
+            repeats.keep_rejected(gateway, job, approval)
             progress.write_result(session, approval, gateway.wording.say_rejected(ruling.note), now)
         case Respond(response):
             progress.write_result(session, approval, response, now)

@@ -18,6 +18,7 @@ class Policy:
     allow_own_requests: bool = False  #: people may decide what was asked for themselves
     expires_after_s: float | None = None  #: in which a call can be decided, unless its tool says otherwise
     expiry_warning_share: float = 0.1  #: of that time, left when a warning is given; 0: none is
+    max_repeats: int | None = None  #: of a rejected call, in jobs that name no number; None: any
     lease_s: float = 15.0  #: a worker without a sign of life for this long is dead
     model_timeout_s: float = 120.0
     model_give_up_s: float = 7200.0  #: how long an unreachable model is tried again

@@ -16,9 +16,13 @@ from gateway.errors import InvalidJson, TooLarge
 from gateway.store.decisions import Entry
 from gateway.store.tables import Approval, Job
 from gateway.tools.base import Tool, ToolDefinition
-from gateway.usecases import ledger
+from gateway.usecases import ledger, repeats
 from gateway.usecases.gateway import Gateway
 from gateway.usecases.ids import new_id
+from gateway.usecases.repeats import Repeat
+
+#: True of the call whatever becomes of its tool.
+_LASTING_WARNINGS = frozenset({"arguments_not_text", "repeated_call"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,15 @@ class Opened:
 
 
 def open_call(
-    gateway: Gateway, job: Job, call: ToolCall, *, tool_call_id: str, position: int, summary: str | None, now: datetime
+    gateway: Gateway,
+    job: Job,
+    call: ToolCall,
+    *,
+    tool_call_id: str,
+    position: int,
+    summary: str | None,
+    repeat: Repeat | None,
+    now: datetime,
 ) -> Opened:
     """The approval of one call, not yet in the database.
 
@@ -67,6 +79,8 @@ def open_call(
         return _unusable(approval, call, now, refusal.code, told)
     _fill(approval, tool.definition, details, gateway.policy.limits, is_text=call.is_text)
     _limit_time(gateway, approval, tool.definition, now)
+    if repeat is not None:
+        repeats.mark(approval, repeat)
     return _gate(gateway, job, approval, tool, now)
 
 
@@ -87,7 +101,7 @@ def definition_text(definition: ToolDefinition) -> str:
 
 def note_tool_change(approval: Approval, definition: ToolDefinition | None, limits: Limits) -> None:
     """The approval carries the tool's present definition and warns that it is not the one it was asked under."""
-    warnings = [warning for warning in json.loads(approval.warnings) if warning["code"] == "arguments_not_text"]
+    warnings = [warning for warning in json.loads(approval.warnings) if warning["code"] in _LASTING_WARNINGS]
     if definition is None:
         message = "This tool is no longer registered: the call cannot run."
     else:
@@ -154,6 +168,7 @@ def _gate(gateway: Gateway, job: Job, approval: Approval, tool: Tool, now: datet
         approval.decision_id, approval.reason_code = decision.id, decision.reason_code
         return Opened(approval, decision)
     if job.permission == "deny":
+        repeats.keep_rejected(gateway, job, approval)
         return _born_rejected(approval, now, "permission_deny", gateway.wording.permission_deny)
     return Opened(approval)
 

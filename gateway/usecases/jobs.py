@@ -33,6 +33,7 @@ class Submission:
     idempotency_key: str | None
     body_sha256: str
     deadline_s: int | None = None  #: from submission on; None: it may take any time
+    max_repeats: int | None = None  #: of a rejected call; None: as the gateway's policy says
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,7 @@ def _draft(gateway: Gateway, actor: Actor, submission: Submission, now: datetime
         request=json.dumps({"tools": tools, "options": submission.options}, ensure_ascii=False),
         permission=submission.permission,
         max_rounds=submission.max_rounds,
+        max_repeats=gateway.policy.max_repeats if submission.max_repeats is None else submission.max_repeats,
         seq=1,
         metadata_text=submission.metadata_text,
         idempotency_key=submission.idempotency_key,

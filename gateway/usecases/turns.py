@@ -6,18 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from gateway.domain.approval import ApprovalStatus
 from gateway.domain.event import EventName
 from gateway.domain.job import CallModel, JobStatus
-from gateway.domain.turn import ModelAnswer, ModelRequest, ModelTrouble, ToolCall, sendable_name
-from gateway.store import approvals, decisions, events, jobs, turns
+from gateway.domain.turn import ModelAnswer, ModelRequest, ModelTrouble
+from gateway.store import events, jobs, turns
 from gateway.store.session import Session
 from gateway.store.tables import Job, Turn
-from gateway.usecases import deadlines, intake, progress
+from gateway.usecases import answering, deadlines, progress
 from gateway.usecases.gateway import Gateway
-from gateway.usecases.ids import new_tool_call_id
 
-MAX_TOOL_CALL_ID_LENGTH = 200
 MAX_BAD_ANSWERS = 5
 CLAIM_MARGIN_S = 15.0  # beyond the model's time-out: for storing the answer
 
@@ -73,17 +70,7 @@ def record_answer(gateway: Gateway, claim: Claim, answer: ModelAnswer) -> None:
         if deadlines.is_overdue(job, now):
             deadlines.end_at_deadline(gateway, session, job, now)
             return
-        _keep_turn(job, turn, answer, now)
-        ids = _tool_call_ids(session, job, answer.calls)
-        body = json.dumps(_message(answer, ids), ensure_ascii=False)
-        turns.add_message(session, job_id=job.id, round=claim.round, slot=0, role="assistant", body=body, now=now)
-        events.record(session, job, EventName.TURN_ANSWERED, now, round=claim.round, calls=len(answer.calls))
-        if not answer.calls:
-            progress.end(session, job, JobStatus.SUCCEEDED, now, output=_output(answer))
-        elif claim.round >= job.max_rounds:
-            _stop_at_round_limit(gateway, session, job, answer, ids, now)
-        else:
-            _open_calls(gateway, session, job, answer, ids, now)
+        answering.take_answer(gateway, session, job, turn, answer, now)
 
 
 def record_trouble(gateway: Gateway, claim: Claim, trouble: ModelTrouble) -> None:
@@ -140,85 +127,6 @@ def _request(gateway: Gateway, session: Session, job: Job, round: int) -> ModelR
         tools=[tool.definition.for_model() for tool in offered],
         options=options,
     )
-
-
-def _keep_turn(job: Job, turn: Turn, answer: ModelAnswer, now: datetime) -> None:
-    turn.response = answer.response.replace("\x00", "\ufffd")
-    turn.finish_reason = answer.finish_reason
-    turn.calls = len(answer.calls)
-    turn.answered_at = now
-    turn.claimed_by = turn.claimed_until = turn.retry_at = None
-    job.rounds = turn.number
-    job.prompt_tokens += answer.usage.prompt_tokens
-    job.completion_tokens += answer.usage.completion_tokens
-    job.total_tokens += answer.usage.total_tokens
-
-
-def _tool_call_ids(session: Session, job: Job, calls: tuple[ToolCall, ...]) -> list[str]:
-    """The model's own ids, except where they cannot tell the calls of a conversation apart."""
-    taken = turns.used_tool_call_ids(session, job.id) if calls else set()
-    ids: list[str] = []
-    for call in calls:
-        chosen = call.id if call.id and _names_a_call(call.id) and call.id not in taken else new_tool_call_id()
-        taken.add(chosen)
-        ids.append(chosen)
-    return ids
-
-
-def _names_a_call(call_id: str) -> bool:
-    # "null" is what some models send for nothing; what cannot be printed can often not be stored either.
-    return call_id != "null" and call_id.isprintable() and len(call_id) <= MAX_TOOL_CALL_ID_LENGTH
-
-
-def _message(answer: ModelAnswer, ids: list[str]) -> dict[str, Any]:
-    if not ids:
-        return answer.message
-    calls = [{**call, "id": chosen} for call, chosen in zip(answer.message["tool_calls"], ids, strict=True)]
-    return {**answer.message, "tool_calls": calls}
-
-
-def _output(answer: ModelAnswer) -> str:
-    output = {"role": "assistant", "content": answer.text, "finish_reason": answer.finish_reason}
-    return json.dumps(output, ensure_ascii=False)
-
-
-def _open_calls(
-    gateway: Gateway, session: Session, job: Job, answer: ModelAnswer, ids: list[str], now: datetime
-) -> None:
-    born = []
-    for position, (call, call_id) in enumerate(zip(answer.calls, ids, strict=True), start=1):
-        opened = intake.open_call(
-            gateway, job, call, tool_call_id=call_id, position=position, summary=answer.text or None, now=now
-        )
-        approval = opened.approval
-        approvals.add(session, approval)
-        events.record(session, job, EventName.APPROVAL_REQUESTED, now, approval=approval, action=approval.action)
-        if opened.decision:
-            born.append(opened.decision)
-            events.record(
-                session, job, EventName.APPROVAL_DECIDED, now, approval=approval, status=approval.status,
-                reason_code=approval.reason_code,
-            )  # fmt: skip
-        if opened.result is not None:
-            progress.write_result(session, approval, opened.result, now)
-        if approval.status == ApprovalStatus.APPROVED:
-            gateway.engine.enqueue_run(session, approval.id, approval.attempt, job.seq)
-    progress.carry_on(gateway, session, job, now)
-    decisions.append(session, born)
-
-
-def _stop_at_round_limit(
-    gateway: Gateway, session: Session, job: Job, answer: ModelAnswer, ids: list[str], now: datetime
-) -> None:
-    for slot, (call, call_id) in enumerate(zip(answer.calls, ids, strict=True), start=1):
-        name = sendable_name(call.name)
-        body = {"role": "tool", "tool_call_id": call_id, "name": name, "content": gateway.wording.round_limit}
-        turns.add_message(
-            session, job_id=job.id, round=job.rounds, slot=slot, role="tool", now=now,
-            body=json.dumps(body, ensure_ascii=False),
-        )  # fmt: skip
-    message = f"The model still asked for tools after {job.max_rounds} rounds, the limit of this job."
-    progress.end(session, job, JobStatus.FAILED, now, error_code="max_rounds", error_message=message)
 
 
 def _retry_delay_s(gateway: Gateway, attempts: int, trouble: ModelTrouble) -> float:

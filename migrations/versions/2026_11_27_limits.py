@@ -1,4 +1,4 @@
-"""Limits of time: deadlines of jobs, and warnings before approvals expire."""
+"""Limits: deadlines of jobs, warnings before approvals expire, calls asked for again."""
 
 import sqlalchemy as sa
 import sqlmodel.sql.sqltypes
@@ -12,6 +12,7 @@ depends_on = None
 #: Name, table, columns, and which rows are in it.
 INDEXES = (
     ("jobs_deadline", "jobs", ("deadline_at",), "deadline_at IS NOT NULL AND finished_at IS NULL"),
+    ("approvals_same_call", "approvals", ("job_id", "call_sha256"), "call_sha256 IS NOT NULL"),
     ("approvals_warn", "approvals", ("warn_at",), "warn_at IS NOT NULL AND decided_at IS NULL"),
 )
 
@@ -19,7 +20,12 @@ INDEXES = (
 def upgrade() -> None:
     # One by one: on SQLite a batch would write the whole table anew.
     op.add_column("jobs", sa.Column("deadline_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True))
+    op.add_column("jobs", sa.Column("max_repeats", sa.Integer(), nullable=True))
+    op.add_column("jobs", sa.Column("rejections", sa.Integer(), nullable=False, server_default="0"))
     op.add_column("approvals", sa.Column("warn_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True))
+    op.add_column("approvals", sa.Column("repeat_of", sqlmodel.sql.sqltypes.AutoString(), nullable=True))
+    op.add_column("approvals", sa.Column("repeats", sa.Integer(), nullable=False, server_default="0"))
+    op.add_column("approvals", sa.Column("call_sha256", sqlmodel.sql.sqltypes.AutoString(), nullable=True))
     for name, table, columns, where in INDEXES:
         op.create_index(name, table, list(columns), sqlite_where=sa.text(where), postgresql_where=sa.text(where))
 
@@ -27,5 +33,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     for name, table, _, _ in INDEXES:
         op.drop_index(name, table_name=table)
-    op.drop_column("approvals", "warn_at")
-    op.drop_column("jobs", "deadline_at")
+    for column in ("warn_at", "repeat_of", "repeats", "call_sha256"):
+        op.drop_column("approvals", column)
+    for column in ("deadline_at", "max_repeats", "rejections"):
+        op.drop_column("jobs", column)

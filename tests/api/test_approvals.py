@@ -58,8 +58,8 @@ class TestReading:
             "id", "status", "origin", "job_id", "tool_call_id", "action", "title", "summary", "justification",
             "risk_score", "risk", "details", "details_sha256", "modified_details", "effective_details", "schema",
             "warnings", "rule", "required_approvals", "approvals_so_far", "assignee", "group", "created_at",
-            "expires_at", "release_at", "decided_at", "auto_decided", "retryable", "decision", "execution",
-            "review_url",
+            "expires_at", "release_at", "decided_at", "auto_decided", "retryable", "repeat_of", "repeats",
+            "decision", "execution", "review_url",
         }  # fmt: skip
 
     def test_details_are_spliced_in_and_match_their_hash(self, shop, approval):
