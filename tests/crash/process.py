@@ -1,0 +1,178 @@
+"""The test build: the ordinary ``countersign`` command line with the numbered points in it.
+
+``python -m tests.crash.process serve …`` takes the place of ``countersign serve …``. The points are put around
+functions of the gateway from outside; nothing of this is in the product. A function that is not there any more ends
+the process at once, and a point that nothing passes fails ``test_points``.
+"""
+
+import functools
+import importlib
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+from gateway.cli import main as run_command_line
+from gateway.runner import housekeeping
+from gateway.store.session import Database
+from gateway.store.signals import Signals
+from tests.crash import guards, points
+from tests.crash.points import Moment, Step
+from tests.crash.switch import VARIABLE, Switch
+
+LOOK_FOR_ORDERS_EVERY_S = 0.2
+
+#: The use cases: one transaction each, whose commit has points of its own.
+USE_CASES = {
+    Step.SUBMIT: "gateway.usecases.jobs.submit_many",
+    Step.CLAIM_TURN: "gateway.usecases.turns.claim_turn",
+    Step.RECORD_ANSWER: "gateway.usecases.turns.record_answer",
+    Step.RECORD_TROUBLE: "gateway.usecases.turns.record_trouble",
+    Step.DECIDE: "gateway.usecases.approvals.decide",
+    Step.CLAIM_CALL: "gateway.usecases.claims.claim_call",
+    Step.RECORD_OUTCOME: "gateway.usecases.outcomes.record_outcome",
+    Step.UNDO: "gateway.usecases.approvals.undo",
+    Step.EXPIRE: "gateway.usecases.approvals.expire_due",
+    Step.RESOLVE: "gateway.usecases.resolutions.resolve",
+    Step.CANCEL: "gateway.usecases.jobs.cancel",
+    Step.REQUEUE: "gateway.usecases.recovery.requeue_quiet",
+}
+OTHER_STEPS = {
+    Step.ADVANCE_JOB: "gateway.runner.worker.Worker.advance_job",
+    Step.ASK_MODEL: "gateway.runner.model.MistralModel.complete",
+    Step.RUN_CALL: "gateway.runner.worker.Worker.run_call",
+    Step.RUN_TOOL: "gateway.runner.worker.Worker._run",
+    Step.ENQUEUE_ADVANCE: "gateway.engine.engine.Engine.enqueue_advance",
+    Step.ENQUEUE_RUN: "gateway.engine.engine.Engine.enqueue_run",
+    Step.RECOVER: "gateway.engine.recovery.DBOS._recover_pending_workflows",
+}
+#: What begins when the world outside has done its part of a step.
+INSIDE = {
+    Step.ASK_MODEL: "gateway.runner.model.read_answer",
+    Step.RUN_TOOL: "gateway.tools.http.outcome_of",
+}
+
+Function = Callable[..., Any]
+
+_use_case: ContextVar[Step | None] = ContextVar("use_case", default=None)
+
+
+def main() -> None:
+    """The command of ``sys.argv`` is run with the switch that the environment names."""
+    guards.take_away()
+    switch = Switch(Path(os.environ[VARIABLE]))
+    _reconcile_when_ordered(switch)
+    _put_points(switch)
+    run_command_line()
+
+
+def _reconcile_when_ordered(switch: Switch) -> None:
+    """The reconciler comes at once, and to everything, while there is an order for one of its points; else at its pace."""
+    points_of_it = {point.number for point in points.POINTS if point.step is Step.REQUEUE}
+    every_s, housekeeping.RECONCILE_EVERY_S = housekeeping.RECONCILE_EVERY_S, LOOK_FOR_ORDERS_EVERY_S
+    due_at_s = time.monotonic() + every_s
+
+    def when_ordered(original: Function) -> Function:
+        def requeue_quiet(gateway: Any, quiet_for_s: float) -> Any:
+            nonlocal due_at_s
+            if switch.ordered_point() in points_of_it:
+                return original(gateway, 0.0)
+            if time.monotonic() < due_at_s:
+                return 0
+            due_at_s = time.monotonic() + every_s
+            return original(gateway, quiet_for_s)
+
+        return requeue_quiet
+
+    replace(USE_CASES[Step.REQUEUE], when_ordered)
+
+
+def _put_points(switch: Switch) -> None:
+    def pass_by(moment: Moment, step: Step | None) -> None:
+        point = points.find(moment, step) if step is not None else None
+        if point is not None:
+            switch.pass_by(point.number)
+
+    for step, place in (USE_CASES | OTHER_STEPS).items():
+        replace(place, functools.partial(_around, pass_by, step))
+    for step, place in INSIDE.items():
+        replace(place, functools.partial(_at_the_beginning_of, pass_by, step))
+    _watch_commits(pass_by)
+
+
+def _around(pass_by: Callable[[Moment, Step], None], step: Step, original: Function) -> Function:
+    @functools.wraps(original)
+    def passing(*arguments: Any, **named: Any) -> Any:
+        pass_by(Moment.BEFORE, step)
+        token = _use_case.set(step) if step in USE_CASES else None
+        try:
+            result = original(*arguments, **named)
+        finally:
+            if token is not None:
+                _use_case.reset(token)
+        pass_by(Moment.AFTER, step)
+        return result
+
+    return passing
+
+
+def _at_the_beginning_of(pass_by: Callable[[Moment, Step], None], step: Step, original: Function) -> Function:
+    @functools.wraps(original)
+    def passing(*arguments: Any, **named: Any) -> Any:
+        pass_by(Moment.INSIDE, step)
+        return original(*arguments, **named)
+
+    return passing
+
+
+def _watch_commits(pass_by: Callable[[Moment, Step | None], None]) -> None:
+    write, publish = Database.write, Signals.publish
+
+    @contextmanager
+    def passing_write(self: Database) -> Iterator[Any]:
+        with write(self) as session:
+            yield session
+            pass_by(Moment.BEFORE_COMMIT, _use_case.get())
+
+    # The first thing that a transaction does once it is committed.
+    def passing_publish(self: Signals, *arguments: Any, **named: Any) -> None:
+        pass_by(Moment.AFTER_COMMIT, _use_case.get())
+        publish(self, *arguments, **named)
+
+    Database.write = passing_write  # type: ignore[method-assign]
+    Signals.publish = passing_publish  # type: ignore[method-assign]
+
+
+def replace(place: str, wrapped: Callable[[Function], Function]) -> None:
+    """Everybody who has imported the function at this place has the wrapped one instead.
+
+    Raises: ImportError, AttributeError or KeyError when there is no such function any more.
+    """
+    owner, name = _owner(place)
+    original = vars(owner)[name]
+    if isinstance(original, classmethod | staticmethod):
+        setattr(owner, name, type(original)(wrapped(original.__func__)))
+        return
+    made = wrapped(original)
+    setattr(owner, name, made)
+    for module in list(sys.modules.values()):
+        if module.__name__.startswith(("gateway.", "reviewer_ui.")):
+            for alias in [alias for alias, value in vars(module).items() if value is original]:
+                setattr(module, alias, made)
+
+
+def _owner(place: str) -> tuple[Any, str]:
+    """The module or class, and the name in it."""
+    path, _, name = place.rpartition(".")
+    module, _, class_name = path.rpartition(".")
+    if class_name[:1].isupper():
+        return getattr(importlib.import_module(module), class_name), name
+    return importlib.import_module(path), name
+
+
+if __name__ == "__main__":
+    main()
