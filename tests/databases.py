@@ -54,7 +54,7 @@ def copy_sqlite(template: Path, target: Path) -> str:
 def throw_away_server() -> Iterator[URL]:
     """A PostgreSQL server of this test run, shared by its workers; the last one to leave stops it."""
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
-    folder = _fastest_folder() / f"countersign-postgres-{run[:12]}"
+    folder = fastest_folder() / f"countersign-postgres-{run[:12]}"
     with _locked(folder.with_suffix(".lock")):
         try:
             server = _start_server(folder)
@@ -85,7 +85,7 @@ def postgres_copy(server: URL, template: str | None) -> Iterator[str]:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-def _fastest_folder() -> Path:
+def fastest_folder() -> Path:
     """Memory if there is plenty: copying a database there takes a tenth of the time."""
     memory = Path("/dev/shm")
     if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > MEMORY_NEEDED_BYTES:

@@ -19,6 +19,7 @@ from gateway.cli.logs import configure_logs
 from gateway.cli.migrate import migrate_database
 from gateway.cli.opening import begin
 from gateway.cli.serve import address_of, listen, serve_app, warn_of_plain_http
+from gateway.cli.stopping import leave_running_calls
 from gateway.demo.samples import submit_samples
 from gateway.demo.script import demo_script
 from gateway.demo.scripted_model import running
@@ -83,6 +84,7 @@ def run_demo(host: str, port: int, *, is_fresh: bool) -> None:
             model = ending.enter_context(running(demo_script()))
             settings = settings.model_copy(update={"mistral_server_url": model.url})
         _serve(settings, listener)
+    leave_running_calls()
 
 
 def _demo_settings() -> Settings:

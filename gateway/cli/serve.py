@@ -14,7 +14,7 @@ import uvicorn
 from gateway.app import create_app
 from gateway.cli.lock import only_process
 from gateway.cli.opening import begin, find_local_modules, settle_memory
-from gateway.cli.stopping import StopRequest, stop_request
+from gateway.cli.stopping import StopRequest, leave_running_calls, stop_request
 from gateway.errors import InvalidSetting
 from gateway.web.address import Site, is_loopback
 
@@ -47,6 +47,7 @@ def run_serve(host: str, port: int, *, with_worker: bool) -> None:
         app = create_app(settings, base_url=address, with_worker=with_worker)
         with only_process(app.state.gateway.database):
             serve_app(app, listener, on_ready=lambda: _say_ready(address, settings.public_url))
+    leave_running_calls()
 
 
 def listen(host: str, port: int) -> socket.socket:

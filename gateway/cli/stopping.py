@@ -1,10 +1,15 @@
 """Ending in order when the system or a person asks for it."""
 
+import logging
+import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+IDLE_ENDS_WITHIN_S = 0.2
 
 
 class StopRequest:
@@ -37,3 +42,23 @@ def stop_request() -> Iterator[StopRequest]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def leave_running_calls() -> None:
+    """The process ends here if calls are still running: it has waited for them as long as it may.
+
+    Python would wait for their threads to the end, and whoever asked this process to end would kill it first.
+    """
+    if not _is_any_running():
+        return
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(0)
+
+
+def _is_any_running() -> bool:
+    others = [thread for thread in threading.enumerate() if thread is not threading.main_thread() and not thread.daemon]
+    for thread in others:
+        # Those that are idle were told to end, and are about to.
+        thread.join(timeout=IDLE_ENDS_WITHIN_S)
+    return any(thread.is_alive() for thread in others)

@@ -6,7 +6,7 @@ import typer
 
 from gateway.cli.lock import only_process
 from gateway.cli.opening import begin, check_schema, find_local_modules, settle_memory
-from gateway.cli.stopping import stop_request
+from gateway.cli.stopping import leave_running_calls, stop_request
 from gateway.composition import open_gateway, start_worker
 from gateway.store.listener import Listener
 
@@ -28,3 +28,4 @@ def run_worker() -> None:
         settle_memory()
         typer.echo(f"Working on {gateway.database.url.render_as_string()}")
         stop.wait()
+    leave_running_calls()

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -10,11 +10,11 @@ from tests.crash.installation import Installation, until
 from tests.crash.people import Job, People
 from tests.crash.points import Point, Talk
 from tests.crash.reckoning import reckon
-from tests.crash.switch import Action, Order
+from tests.crash.switch import Obeyed, Order
 
 OBEYED_WITHIN_S = 15.0
 #: Below the reconciler's first look, so that nothing here is owed to it.
-FINISHED_WITHIN_S = 20.0
+ENDED_WITHIN_S = 20.0
 
 
 @dataclass
@@ -27,23 +27,23 @@ class Journey:
     _threads: list[threading.Thread] = field(default_factory=list)
     _failures: list[BaseException] = field(default_factory=list)
 
+    @property
+    def is_over(self) -> bool:
+        return not any(thread.is_alive() for thread in self._threads)
+
     def begin(self) -> None:
         for job in self.jobs:
             thread = threading.Thread(target=self._see_through, args=(job,), name=job.key, daemon=True)
             self._threads.append(thread)
             thread.start()
 
-    def end(self, within_s: float = FINISHED_WITHIN_S) -> None:
+    def end(self, within_s: float = ENDED_WITHIN_S) -> None:
         """All have ended. Raises: NotAsPromised when one has not, or what people met with on the way."""
         self.deadline_s = time.monotonic() + within_s
         for thread in self._threads:
             thread.join()
         if self._failures:
             raise self._failures[0]
-
-    @property
-    def is_over(self) -> bool:
-        return not any(thread.is_alive() for thread in self._threads)
 
     def _see_through(self, job: Job) -> None:
         try:
@@ -53,39 +53,38 @@ class Journey:
 
 
 @contextmanager
-def journey(people: People, *talks: Talk) -> Iterator[Journey]:
+def journey(people: People, *talks: Talk, within_s: float = ENDED_WITHIN_S) -> Iterator[Journey]:
     """Jobs of these talks are on their way while the block runs, and have ended with it."""
     begun = Journey(people, [people.new_job(talk) for talk in talks])
     begun.begin()
     yield begun
-    begun.end()
+    begun.end(within_s)
 
 
-def kill_at(installation: Installation, people: People, point: Point) -> float:
-    """A process was killed at the point, and all is as promised; seconds from its death to the end of all jobs.
+def kill_at(installation: Installation, people: People, point: Point, *, let_through: int = 0) -> float:
+    """A process died at the point, and all is as promised; seconds from its death to the end of its job.
 
     Raises: NotAsPromised; AssertionError when nobody came by the point.
     """
-    numbers = [point.number] if point.follows is None else [point.follows, point.number]
-    installation.switch.give(*(Order(number, Action.KILL) for number in numbers))
-    import sys; t0=time.monotonic()
-    with journey(people, *{Talk.EVERYDAY, point.talk}) as begun:
-        try:
-            _await(installation, len(numbers), begun)
-        finally:
-            installation.switch.give()
+    orders = [Order(point.number, let_through=let_through)]
+    if point.follows is not None:
+        orders.insert(0, Order(point.follows))
+    installation.switch.give(*orders)
+    with journey(people, point.talk) as begun:
+        await_obedience(installation, begun, len(orders))
         died_at_s = time.monotonic()
-    t1=time.monotonic()
-    installation.await_ready()
     reckon(installation, people, begun.jobs)
-    print("TIMES",point,f"until death {died_at_s-t0:.2f} until end {t1-died_at_s:.2f} reckon {time.monotonic()-t1:.2f}", [(j.talk,round(j.ended_at_s-t0,2)) for j in begun.jobs], file=sys.__stderr__)
     return max(job.ended_at_s for job in begun.jobs) - died_at_s
 
 
-def _await(installation: Installation, count: int, begun: Journey) -> None:
-    obeyed: Callable[[], bool] = lambda: len(installation.switch.obeyed()) == count
-    until(lambda: obeyed() or begun.is_over, OBEYED_WITHIN_S, installation.said)
-    begun_and_over = begun.is_over
-    if begun_and_over:
-        begun.end()
-    assert obeyed(), "nobody came by the point"
+def await_obedience(installation: Installation, begun: Journey, count: int) -> list[Obeyed]:
+    """So many orders were carried out. Raises: AssertionError when all jobs ended before; NotAsPromised."""
+    switch = installation.switch
+    try:
+        until(lambda: begun.is_over or len(switch.obeyed()) == count, OBEYED_WITHIN_S, installation.said)
+        if len(switch.obeyed()) < count:
+            begun.end()
+            raise AssertionError(f"nobody came by the point: only {switch.obeyed()}")
+        return switch.obeyed()
+    finally:
+        switch.withdraw()

@@ -1,16 +1,51 @@
 """One installation per database for all tests of a test process: it has died many times before it ends."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from sqlalchemy import URL
 
 from tests import databases
-from tests.crash.installation import Installation, installation
-from tests.crash.people import Job, People
+from tests.crash.installation import Installation, installed
+from tests.crash.people import People
 from tests.crash.reckoning import reckon_all
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--torture", type=int, metavar="ROUNDS", help="run the long crash tests too, with so many rounds")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "torture: takes minutes; runs with --torture alone")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("torture", default=None) is not None:
+        return
+    long = [item for item in items if item.get_closest_marker("torture")]
+    config.hook.pytest_deselected(items=long)
+    items[:] = [item for item in items if item not in long]
+
+
+@pytest.fixture
+def rounds(request: pytest.FixtureRequest) -> int:
+    """How often everything is done in the long tests."""
+    return int(request.config.getoption("torture"))
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Prints a line of progress at once."""
+
+    def say(line: str) -> None:
+        with capsys.disabled():
+            sys.stdout.write(f"\n{line}")
+            sys.stdout.flush()
+
+    return say
 
 
 @dataclass
@@ -42,7 +77,7 @@ def site(request: pytest.FixtureRequest) -> Site:
 
 
 def _site(url: str, folder: Path) -> Iterator[Site]:
-    with installation(url, folder) as made:
+    with installed(url, folder) as made:
         people = People(made)
         yield Site(made, people)
         reckon_all(made, people)

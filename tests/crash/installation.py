@@ -16,14 +16,15 @@ from typing import Any
 import httpx2
 
 from gateway.cli import main as countersign
-from tests.crash import counter, process
+from tests.crash import counter, points, process
 from tests.crash.lives import KILLED, Life
+from tests.crash.points import Moment, Step
 from tests.crash.switch import VARIABLE, Switch
 
 HERE = Path(__file__).parent
 START_TIMEOUT_S = 30.0
 GRACE_S = 25.0
-LEASE_S = 1.0
+LEASE_S = 1.5
 PASSWORD = "correct horse battery"
 REVIEWER = "reviewer@example.com"
 
@@ -158,6 +159,14 @@ class Installation:
             if seat is not self.web:
                 until(seat.has_begun_to_work, START_TIMEOUT_S, self.said)
 
+    def passed(self, moment: Moment, step: Step) -> int:
+        """How often the point was passed so far."""
+        return self.switch.passed()[points.get(moment, step).number]
+
+    def await_passage(self, moment: Moment, step: Step, more_than: int, within_s: float) -> None:
+        """The point was passed again. Raises: AssertionError when nobody came by."""
+        until(lambda: self.passed(moment, step) > more_than, within_s, self.said)
+
     def said(self) -> str:
         """The last lines of every process that lives now."""
         logs = [seat.life.log for seat in self.seats if seat.life is not None]
@@ -180,12 +189,12 @@ class Installation:
     def _keep_alive(self) -> None:
         while not self._closing.is_set():
             with self._changing:
-                at_work = {
-                    seat.life.sentinel: seat for seat in self.seats if seat.is_wanted and seat.life is not None
-                }
-            ended = wait_for_any(list(at_work), timeout=0.1) if at_work else self._closing.wait(0.05)
-            for sentinel in ended or ():
-                self._replace(at_work[sentinel])
+                at_work = {seat.life.sentinel: seat for seat in self.seats if seat.is_wanted and seat.life is not None}
+            for sentinel in wait_for_any([*at_work], timeout=0.1):
+                if isinstance(sentinel, int):
+                    self._replace(at_work[sentinel])
+            if not at_work:
+                self._closing.wait(0.05)
 
     def _replace(self, seat: Seat) -> None:
         with self._changing:
@@ -196,7 +205,7 @@ class Installation:
 
 
 @contextlib.contextmanager
-def installation(database_url: str, folder: Path, **settings: str) -> Iterator[Installation]:
+def installed(database_url: str, folder: Path, **settings: str) -> Iterator[Installation]:
     """An installation that is ready and looked after: SQLite in one process, PostgreSQL with two workers."""
     port, model_port, tools_port = free_port(), free_port(), free_port()
     tools = (HERE / "tools.toml").read_text().replace("TOOL_SERVER", f"http://127.0.0.1:{tools_port}")

@@ -1,4 +1,4 @@
-"""Processes that live until they are killed: each a process of its own, forked from one that has imported all before."""
+"""Processes that live until they are killed: real ones, forked from one that has imported everything before."""
 
 import multiprocessing
 import os

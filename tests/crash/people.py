@@ -19,6 +19,7 @@ from tests.crash.points import Talk
 
 PATIENCE_S = 60.0
 PAUSE_S = 0.02
+LOOK_EVERY_S = 0.05
 EDITED = '{"say":"edit", "amount":7.50}'
 FINAL = frozenset({"succeeded", "failed", "cancelled"})
 
@@ -77,6 +78,7 @@ class People:
         self.reviewer = Caller(_client(installation, installation.token))
         self.browser = Caller(_client(installation, None, **{"Sec-Fetch-Site": "same-origin"}))
         self._signing_in = threading.Lock()
+        self.is_settling = True  #: the reviewer looks after calls that are in doubt
 
     def close(self) -> None:
         for caller in (self.app, self.reviewer, self.browser):
@@ -86,23 +88,20 @@ class People:
         """The job was submitted, decided where it asked, and has ended. Raises: NotAsPromised."""
         self.submit(job)
         done: set[Any] = set()
-        version: dict[str, str] = {}
         while True:
-            # Woken by every change; without one it looks again by itself, for something may have been missed.
-            wait = {"wait": 1} if version else {}
-            answer = self.app.ask("GET", f"/api/v1/jobs/{job.id}", params=wait, headers=version)
-            if answer.status_code == 200:
-                version = {"If-None-Match": answer.headers["ETag"]}
-                state = answer.json()
-                job.status = state["status"]
-                if job.status in FINAL:
-                    job.ended_at_s = time.monotonic()
-                    return
-                self._attend(job, state, done)
-            elif answer.status_code != 304:
-                raise NotAsPromised(f"job {job.key}: {answer.status_code} {answer.text}")
+            state = self.app.read(f"/api/v1/jobs/{job.id}")
+            job.status = state["status"]
+            calls = {call["status"] for call in state["tool_calls"]}
+            # What had begun when a job was cancelled goes on, and may be in doubt in the end.
+            if job.status in FINAL and not calls & {"started", "unknown"}:
+                job.ended_at_s = time.monotonic()
+                return
+            if calls & {"pending", "unknown"}:
+                self._attend(job, done)
             if time.monotonic() > until_s():
-                raise NotAsPromised(f"job {job.key} is stuck: {answer.text or job.status}")
+                raise NotAsPromised(f"job {job.key} is stuck: {state}")
+            # Not woken by each of its changes: answering would be most of what the gateway does here.
+            time.sleep(LOOK_EVERY_S)
 
     def new_job(self, talk: Talk) -> Job:
         """A job that the app is about to submit."""
@@ -119,61 +118,59 @@ class People:
         job.id = answer.json()["id"]
         return "Idempotent-Replayed" in answer.headers
 
-    def _attend(self, job: Job, state: dict[str, Any], done: set[Any]) -> None:
-        for call in state["tool_calls"]:
-            if call["status"] == "pending" and call["approval_id"] not in done:
-                self._decide(call["approval_id"], call["arguments"]["say"])
-                done.add(call["approval_id"])
-            elif call["status"] == "unknown":
-                self._settle(call["approval_id"], done)
-        if job.talk is Talk.CANCELLED and state["pending_approvals"]:
+    def _attend(self, job: Job, done: set[Any]) -> None:
+        for approval in self.approvals(job.id):
+            execution = approval["execution"] or {}
+            if approval["status"] == "pending" and approval["id"] not in done:
+                self._decide(approval)
+                done.add(approval["id"])
+                continue
+            attempt = (approval["id"], execution.get("attempt"))
+            if execution.get("status") == "unknown" and attempt not in done and self.is_settling:
+                self._settle(approval)
+                done.add(attempt)
+        if job.talk is Talk.CANCELLED and job.status not in FINAL:
             answer = self.app.ask("POST", f"/api/v1/jobs/{job.id}/cancel")
             if answer.status_code != 200:
                 raise NotAsPromised(f"cancelling {job.key}: {answer.status_code} {answer.text}")
 
-    def _decide(self, approval_id: str, say: str) -> None:
-        match say:
+    def _decide(self, approval: dict[str, Any]) -> None:
+        match approval["details"]["say"]:
             case "approve":
-                self._rule(approval_id, "approve")
+                self._rule(approval, "approve")
             case "edit":
-                self._rule(approval_id, "approve", modified_details=EDITED)
+                self._rule(approval, "approve", modified_details=EDITED)
             case "reject":
-                self._rule(approval_id, "reject", note="No.")
+                self._rule(approval, "reject", note="No.")
             case "respond":
-                self._rule(approval_id, "respond", response="It was done by hand.")
+                self._rule(approval, "respond", response="It was done by hand.")
             case "undo":
-                self._change_ones_mind(approval_id)
-            case "nothing":
-                pass
-            case _:
-                raise ValueError(say)
+                self._change_ones_mind(approval)
 
-    def _rule(self, approval_id: str, verdict: str, modified_details: str | None = None, **more: str) -> None:
-        sha256 = self._approval(approval_id)["details_sha256"]
-        body = json.dumps({"verdict": verdict, "details_sha256": sha256, **more})
+    def _rule(self, approval: dict[str, Any], verdict: str, modified_details: str | None = None, **more: str) -> None:
+        body = json.dumps({"verdict": verdict, "details_sha256": approval["details_sha256"], **more})
         if modified_details is not None:
             body = f'{body[:-1]}, "modified_details": {modified_details}}}'
-        answer = self.reviewer.ask(
-            "POST", f"/api/v1/approvals/{approval_id}/decision",
-            content=body, headers={"Content-Type": "application/json"},
-        )  # fmt: skip
+        path, headers = f"/api/v1/approvals/{approval['id']}/decision", {"Content-Type": "application/json"}
+        answer = self.reviewer.ask("POST", path, content=body, headers=headers)
         # The same decision again by the same person is no conflict: nobody else decides here.
         if answer.status_code != 200:
-            raise NotAsPromised(f"deciding {approval_id}: {answer.status_code} {answer.text}")
+            raise NotAsPromised(f"deciding {approval['id']}: {answer.status_code} {answer.text}")
 
-    def _change_ones_mind(self, approval_id: str) -> None:
+    def _change_ones_mind(self, approval: dict[str, Any]) -> None:
         """Approved on the page, and taken back if that is still possible: then rejected."""
         self._sign_in()
-        form = {"verdict": "approve", "details_sha256": self._approval(approval_id)["details_sha256"]}
-        answer = self.browser.ask("POST", f"/approvals/{approval_id}/decision", data=form)
-        if answer.status_code not in {200, 303}:
-            raise NotAsPromised(f"deciding {approval_id} on the page: {answer.status_code}")
-        undone = self.reviewer.ask("POST", f"/api/v1/approvals/{approval_id}/undo")
+        form = {"verdict": "approve", "details_sha256": approval["details_sha256"]}
+        answer = self.browser.ask("POST", f"/approvals/{approval['id']}/decision", data=form)
+        if answer.status_code != 303:
+            raise NotAsPromised(f"deciding {approval['id']} on the page: {answer.status_code}")
+        undone = self.reviewer.ask("POST", f"/api/v1/approvals/{approval['id']}/undo")
         # 409: it was released meanwhile, or undone by a request whose answer was lost.
         if undone.status_code not in {200, 409}:
-            raise NotAsPromised(f"undoing {approval_id}: {undone.status_code} {undone.text}")
-        if self.verdicts(approval_id)[-1] == "undo":
-            self._rule(approval_id, "reject", note="Changed my mind.")
+            raise NotAsPromised(f"undoing {approval['id']}: {undone.status_code} {undone.text}")
+        verdicts = [row["verdict"] for row in self.decisions(approval["job_id"])]
+        if verdicts[-1] == "undo":
+            self._rule(approval, "reject", note="Changed my mind.")
 
     def _sign_in(self) -> None:
         with self._signing_in:
@@ -183,33 +180,23 @@ class People:
             if answer.status_code != 303:
                 raise NotAsPromised(f"signing in: {answer.status_code}")
 
-    def _settle(self, approval_id: str, done: set[Any]) -> None:
+    def _settle(self, approval: dict[str, Any]) -> None:
         """The reviewer looks into the tool's own records, and says what stands there."""
-        approval = self._approval(approval_id)
-        execution = approval["execution"]
-        if execution["status"] != "unknown" or (approval_id, execution["attempt"]) in done:
-            return
-        runs = counter.counted(self._runs_file)[approval_id]
-        if approval["details"].get("in_doubt") == "run_again" and execution["attempt"] == 1:
+        if approval["details"].get("in_doubt") == "run_again" and approval["execution"]["attempt"] == 1:
             body = {"outcome": "run_again", "note": "Once more."}
-        elif runs:
+        elif counter.counted(self._runs_file)[approval["id"]]:
             body = {"outcome": "ran", "result": "done", "note": "It stands in the tool's records."}
         else:
             body = {"outcome": "did_not_run", "note": "Nothing in the tool's records."}
-        answer = self.reviewer.ask("POST", f"/api/v1/approvals/{approval_id}/resolution", json=body)
+        answer = self.reviewer.ask("POST", f"/api/v1/approvals/{approval['id']}/resolution", json=body)
         # 409: the answer to the first time was lost, or the worker came back with the outcome.
         if answer.status_code not in {200, 409}:
-            raise NotAsPromised(f"settling {approval_id}: {answer.status_code} {answer.text}")
-        done.add((approval_id, execution["attempt"]))
+            raise NotAsPromised(f"settling {approval['id']}: {answer.status_code} {answer.text}")
 
-    def _approval(self, approval_id: str) -> dict[str, Any]:
-        approval: dict[str, Any] = self.reviewer.read(f"/api/v1/approvals/{approval_id}")
-        return approval
-
-    def verdicts(self, approval_id: str) -> list[str]:
-        """What was decided about it, in order."""
-        approval = self._approval(approval_id)
-        return [row["verdict"] for row in self.decisions(approval["job_id"]) if row["approval_id"] == approval_id]
+    def approvals(self, job_id: str) -> list[dict[str, Any]]:
+        """The calls of the job that stand before a person, or did."""
+        items: list[dict[str, Any]] = self.reviewer.read("/api/v1/approvals", job_id=job_id, limit=200)["items"]
+        return items
 
     def decisions(self, job_id: str) -> list[dict[str, Any]]:
         """The rows of the decision log about this job, in order."""

@@ -51,7 +51,15 @@ class Talk(StrEnum):
     FLEETING = "fleeting"  #: nobody decides in time
     DOUBTFUL = "doubtful"  #: three calls whose outcome only a person can find out
     CANCELLED = "cancelled"  #: the app cancels while a call waits
-    LONG = "long"  #: a call that takes seconds
+    BRIEF = "brief"  #: one call
+    LONG = "long"  #: two calls at once that take a second each
+    LENGTHY = "lengthy"  #: a call that takes three seconds
+    ENDLESS = "endless"  #: a call that takes longer than a process waits when it is told to end
+
+    @classmethod
+    def plain(cls) -> "tuple[Talk, ...]":
+        """Those that together pass every point, and take no time to speak of."""
+        return tuple(talk for talk in cls if talk in {point.talk for point in POINTS})
 
 
 @dataclass(frozen=True, slots=True)

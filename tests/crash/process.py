@@ -63,27 +63,49 @@ _use_case: ContextVar[Step | None] = ContextVar("use_case", default=None)
 
 def main() -> None:
     """The command of ``sys.argv`` is run with the switch that the environment names."""
+    put_points()
     guards.take_away()
-    switch = Switch(Path(os.environ[VARIABLE]))
-    _reconcile_when_ordered(switch)
-    _put_points(switch)
     run_command_line()
 
 
-def _reconcile_when_ordered(switch: Switch) -> None:
-    """The reconciler comes at once, and to everything, while there is an order for one of its points; else at its pace."""
+@functools.cache
+def put_points() -> None:
+    """The points are in place, in this process and in those that are forked from it."""
+    _reconcile_when_ordered()
+    for step, place in (USE_CASES | OTHER_STEPS).items():
+        replace(place, functools.partial(_around, step))
+    for step, place in INSIDE.items():
+        replace(place, functools.partial(_at_the_beginning_of, step))
+    _watch_commits()
+
+
+@functools.cache
+def _switch() -> Switch:
+    return Switch(Path(os.environ[VARIABLE]))
+
+
+def _pass_by(moment: Moment, step: Step | None) -> None:
+    point = points.find(moment, step) if step is not None else None
+    if point is not None:
+        _switch().pass_by(point.number)
+
+
+def _reconcile_when_ordered() -> None:
+    """The reconciler comes at once, and to everything, while an order names a point of it; else at its own pace."""
     points_of_it = {point.number for point in points.POINTS if point.step is Step.REQUEUE}
     every_s, housekeeping.RECONCILE_EVERY_S = housekeeping.RECONCILE_EVERY_S, LOOK_FOR_ORDERS_EVERY_S
-    due_at_s = time.monotonic() + every_s
 
     def when_ordered(original: Function) -> Function:
+        came_at_s: float | None = None
+
         def requeue_quiet(gateway: Any, quiet_for_s: float) -> Any:
-            nonlocal due_at_s
-            if switch.ordered_point() in points_of_it:
+            nonlocal came_at_s
+            if _switch().ordered_point() in points_of_it:
                 return original(gateway, 0.0)
-            if time.monotonic() < due_at_s:
+            came_at_s = came_at_s or time.monotonic()
+            if time.monotonic() - came_at_s < every_s:
                 return 0
-            due_at_s = time.monotonic() + every_s
+            came_at_s = time.monotonic()
             return original(gateway, quiet_for_s)
 
         return requeue_quiet
@@ -91,56 +113,43 @@ def _reconcile_when_ordered(switch: Switch) -> None:
     replace(USE_CASES[Step.REQUEUE], when_ordered)
 
 
-def _put_points(switch: Switch) -> None:
-    def pass_by(moment: Moment, step: Step | None) -> None:
-        point = points.find(moment, step) if step is not None else None
-        if point is not None:
-            switch.pass_by(point.number)
-
-    for step, place in (USE_CASES | OTHER_STEPS).items():
-        replace(place, functools.partial(_around, pass_by, step))
-    for step, place in INSIDE.items():
-        replace(place, functools.partial(_at_the_beginning_of, pass_by, step))
-    _watch_commits(pass_by)
-
-
-def _around(pass_by: Callable[[Moment, Step], None], step: Step, original: Function) -> Function:
+def _around(step: Step, original: Function) -> Function:
     @functools.wraps(original)
     def passing(*arguments: Any, **named: Any) -> Any:
-        pass_by(Moment.BEFORE, step)
+        _pass_by(Moment.BEFORE, step)
         token = _use_case.set(step) if step in USE_CASES else None
         try:
             result = original(*arguments, **named)
         finally:
             if token is not None:
                 _use_case.reset(token)
-        pass_by(Moment.AFTER, step)
+        _pass_by(Moment.AFTER, step)
         return result
 
     return passing
 
 
-def _at_the_beginning_of(pass_by: Callable[[Moment, Step], None], step: Step, original: Function) -> Function:
+def _at_the_beginning_of(step: Step, original: Function) -> Function:
     @functools.wraps(original)
     def passing(*arguments: Any, **named: Any) -> Any:
-        pass_by(Moment.INSIDE, step)
+        _pass_by(Moment.INSIDE, step)
         return original(*arguments, **named)
 
     return passing
 
 
-def _watch_commits(pass_by: Callable[[Moment, Step | None], None]) -> None:
+def _watch_commits() -> None:
     write, publish = Database.write, Signals.publish
 
     @contextmanager
     def passing_write(self: Database) -> Iterator[Any]:
         with write(self) as session:
             yield session
-            pass_by(Moment.BEFORE_COMMIT, _use_case.get())
+            _pass_by(Moment.BEFORE_COMMIT, _use_case.get())
 
     # The first thing that a transaction does once it is committed.
     def passing_publish(self: Signals, *arguments: Any, **named: Any) -> None:
-        pass_by(Moment.AFTER_COMMIT, _use_case.get())
+        _pass_by(Moment.AFTER_COMMIT, _use_case.get())
         publish(self, *arguments, **named)
 
     Database.write = passing_write  # type: ignore[method-assign]
@@ -159,8 +168,8 @@ def replace(place: str, wrapped: Callable[[Function], Function]) -> None:
         return
     made = wrapped(original)
     setattr(owner, name, made)
-    for module in list(sys.modules.values()):
-        if module.__name__.startswith(("gateway.", "reviewer_ui.")):
+    for module_name, module in list(sys.modules.items()):
+        if module_name.startswith(("gateway.", "reviewer_ui.")):
             for alias in [alias for alias, value in vars(module).items() if value is original]:
                 setattr(module, alias, made)
 

@@ -8,7 +8,7 @@ import fcntl
 import os
 import signal
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -68,6 +68,11 @@ class Switch:
             self._obeyed.write_text("")
             _write(file, orders)
 
+    def withdraw(self) -> None:
+        """No order is in force any more."""
+        with self._held() as file:
+            _write(file, ())
+
     def obeyed(self) -> list[Obeyed]:
         """Which of the orders that were given last were carried out, in order."""
         with self._held():
@@ -76,7 +81,15 @@ class Switch:
 
     def passed(self) -> Counter[int]:
         """How often each point was passed so far, by all processes together."""
-        return Counter(int(line) for line in self._passed.read_text().splitlines())
+        return Counter(point for point, _ in self._passages())
+
+    def last_at(self, point: int) -> int:
+        """The id of the process that passed the point last; 0 for nobody."""
+        return next((pid for passed, pid in reversed(self._passages()) if passed == point), 0)
+
+    def _passages(self) -> list[tuple[int, int]]:
+        lines = [line.split() for line in self._passed.read_text().splitlines()]
+        return [(int(point), int(pid)) for point, pid in lines]
 
     def ordered_point(self) -> int | None:
         """The point at which something is to happen next."""
@@ -88,7 +101,7 @@ class Switch:
 
     def pass_by(self, point: int) -> None:
         """This process is at the point, and goes on unless it is ordered to die or to freeze here."""
-        _append(self._passed, f"{point}\n")
+        _append(self._passed, f"{point} {os.getpid()}\n")
         if (order := self._taken(point)) is not None:
             os.kill(os.getpid(), _SIGNALS[order.action])
 
@@ -115,7 +128,7 @@ class Switch:
             yield file
 
 
-def _write(file: TextIO, orders: "list[Order] | tuple[Order, ...]") -> None:
+def _write(file: TextIO, orders: Sequence[Order]) -> None:
     file.seek(0)
     file.truncate()
     file.writelines(f"{order}\n" for order in orders)
