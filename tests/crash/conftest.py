@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,8 +78,6 @@ def site(request: pytest.FixtureRequest) -> Site:
 
 
 def _site(url: str, folder: Path) -> Iterator[Site]:
-    with installed(url, folder) as made:
-        people = People(made)
+    with installed(url, folder) as made, closing(People(made)) as people:
         yield Site(made, people)
         reckon_all(made, people)
-        people.close()

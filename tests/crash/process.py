@@ -6,11 +6,9 @@ the process at once, and a point that nothing passes fails ``test_points``.
 """
 
 import functools
-import importlib
 import os
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -22,6 +20,7 @@ from gateway.store.session import Database
 from gateway.store.signals import Signals
 from tests.crash import guards, points
 from tests.crash.points import Moment, Step
+from tests.crash.replacing import Function, replace
 from tests.crash.switch import VARIABLE, Switch
 
 LOOK_FOR_ORDERS_EVERY_S = 0.2
@@ -55,8 +54,6 @@ INSIDE = {
     Step.ASK_MODEL: "gateway.runner.model.read_answer",
     Step.RUN_TOOL: "gateway.tools.http.outcome_of",
 }
-
-Function = Callable[..., Any]
 
 _use_case: ContextVar[Step | None] = ContextVar("use_case", default=None)
 
@@ -154,33 +151,6 @@ def _watch_commits() -> None:
 
     Database.write = passing_write  # type: ignore[method-assign]
     Signals.publish = passing_publish  # type: ignore[method-assign]
-
-
-def replace(place: str, wrapped: Callable[[Function], Function]) -> None:
-    """Everybody who has imported the function at this place has the wrapped one instead.
-
-    Raises: ImportError, AttributeError or KeyError when there is no such function any more.
-    """
-    owner, name = _owner(place)
-    original = vars(owner)[name]
-    if isinstance(original, classmethod | staticmethod):
-        setattr(owner, name, type(original)(wrapped(original.__func__)))
-        return
-    made = wrapped(original)
-    setattr(owner, name, made)
-    for module_name, module in list(sys.modules.items()):
-        if module_name.startswith(("gateway.", "reviewer_ui.")):
-            for alias in [alias for alias, value in vars(module).items() if value is original]:
-                setattr(module, alias, made)
-
-
-def _owner(place: str) -> tuple[Any, str]:
-    """The module or class, and the name in it."""
-    path, _, name = place.rpartition(".")
-    module, _, class_name = path.rpartition(".")
-    if class_name[:1].isupper():
-        return getattr(importlib.import_module(module), class_name), name
-    return importlib.import_module(path), name
 
 
 if __name__ == "__main__":

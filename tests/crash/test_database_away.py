@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx2
@@ -30,11 +31,13 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def site(server: Server, tmp_path: Path) -> Iterator[Site]:
     """An installation on a server that may be stopped."""
-    with databases.postgres_copy(server.url, None) as url, installed(url, tmp_path) as made:
-        people = People(made)
+    with (
+        databases.postgres_copy(server.url, None) as url,
+        installed(url, tmp_path) as made,
+        closing(People(made)) as people,
+    ):
         yield Site(made, people)
         reckon_all(made, people)
-        people.close()
 
 
 def test_the_database_goes_away_twice_under_load(server: Server, site: Site) -> None:

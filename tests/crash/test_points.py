@@ -8,6 +8,7 @@ from tests.crash.conftest import Site
 from tests.crash.people import Job
 from tests.crash.points import POINTS, Moment, Step, Talk, get
 from tests.crash.reckoning import reckon, runs_of
+from tests.crash.replacing import replace
 from tests.crash.switch import Order
 
 
@@ -24,7 +25,7 @@ def test_every_step_has_points_and_every_commit_has_one_on_each_side() -> None:
 
 def test_a_function_that_is_not_there_any_more_is_missed() -> None:
     with pytest.raises(KeyError):
-        process.replace("gateway.usecases.approvals.decide_everything", lambda original: original)
+        replace("gateway.usecases.approvals.decide_everything", lambda original: original)
 
 
 def test_without_interruption_every_point_is_passed_and_every_call_runs_once(site: Site) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -65,8 +66,8 @@ def test_work_of_a_dead_worker_is_taken_over_in_time_with_the_settings_as_they_c
     with (
         databases.postgres_copy(postgres_server, None) as url,
         installed(url, tmp_path, COUNTERSIGN_LEASE_S="15") as made,
+        closing(People(made)) as people,
     ):
-        people = People(made)
         for number in range(1, rounds // 4 + 1):
             made.switch.give(Order(get(Moment.BEFORE, Step.ASK_MODEL).number))
             with journey(people, Talk.BRIEF, within_s=TAKEN_OVER_WITHIN_S + 10) as begun:
@@ -77,7 +78,6 @@ def test_work_of_a_dead_worker_is_taken_over_in_time_with_the_settings_as_they_c
             worst_s = max(worst_s, took_s)
             say(f"take-over {number}: {took_s:.1f} s")
             reckon(made, people, begun.jobs)
-        people.close()
     assert worst_s < TAKEN_OVER_WITHIN_S
 
 
