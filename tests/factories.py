@@ -22,6 +22,7 @@ from gateway.store import approvals as approval_rows
 from gateway.store import decisions as decision_rows
 from gateway.store import events as event_rows
 from gateway.store import executions as execution_rows
+from gateway.store import executors
 from gateway.store import jobs as job_rows
 from gateway.store import turns as turn_rows
 from gateway.store.session import Database
@@ -233,3 +234,9 @@ def ago(gateway: Gateway, seconds: float) -> datetime:
     """So long ago by the database's clock."""
     with gateway.database.read() as session:
         return gateway.database.now(session) - timedelta(seconds=seconds)
+
+
+def beat(gateway: Gateway) -> None:
+    """This gateway's process has just shown that it lives."""
+    with gateway.database.write() as session:
+        executors.beat(session, gateway.engine.executor_id, gateway.database.now(session))
