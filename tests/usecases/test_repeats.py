@@ -1,6 +1,7 @@
 """Calls that the model asks for again after they were rejected."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -33,12 +34,12 @@ ARGUMENTS = '{"amount": 249.00, "to": ["a", {"b": 1, "c": null}]}'
 SAME = '{ "to":["\\u0061",{"c":null,"b":1}],\n"amount":249.00}'
 
 
-def make(database: Database, **policy: object) -> tuple[Gateway, PersonActor]:
+def make(database: Database, **policy: Any) -> tuple[Gateway, PersonActor]:
     gateway = make_gateway(database, RecordingTool(), RecordingTool("write"), **policy)
     return gateway, make_person(gateway)
 
 
-def rejected_once(gateway: Gateway, person: PersonActor, arguments: str = ARGUMENTS, **job: object) -> Approval:
+def rejected_once(gateway: Gateway, person: PersonActor, arguments: str = ARGUMENTS, **job: Any) -> Approval:
     """The first call of a new job, rejected with a note."""
     [first] = answer_turn(gateway, submit(gateway, **job).job.id, call("send", arguments))
     return decide(gateway, person, first, Reject(), note="Too much.")
@@ -71,6 +72,7 @@ def test_every_further_attempt_is_counted_and_names_the_last_rejection(database:
     gateway, person = make(database)
     earlier = rejected_once(gateway, person)
 
+    again = earlier
     for number in (1, 2, 3):
         [again] = answer_turn(gateway, earlier.job_id or "", call("send", ARGUMENTS))
         assert (again.repeat_of, again.repeats) == (earlier.id, number)
