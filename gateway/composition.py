@@ -106,6 +106,10 @@ def _policy(settings: Settings) -> Policy:
         model_timeout_s=settings.model_timeout_s,
         model_give_up_s=settings.model_give_up_s,
         retry_first_s=settings.model_retry_first_s,
+        circuit_failures=settings.model_circuit_failures,
+        circuit_probe_s=settings.model_circuit_probe_s,
+        model_limits=settings.model_limits,
+        model_server=settings.mistral_server_url or "mistral",
         sign_in_idle_s=settings.sign_in_idle_s,
         sign_in_max_s=settings.sign_in_max_s,
         limits=Limits(

@@ -5,13 +5,20 @@ environment goes before the file. In both a secret may be replaced by the
 name of a file that holds it, under the same name with ``_FILE``.
 """
 
+import re
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from gateway.domain.expiry import MAX_AHEAD
 from gateway.errors import InvalidSetting
@@ -31,6 +38,9 @@ class Settings(BaseSettings):
     model_timeout_s: float = Field(default=120.0, gt=0)
     model_give_up_s: float = Field(default=7200.0, ge=0)
     model_retry_first_s: float = Field(default=1.0, gt=0)
+    model_circuit_failures: int = Field(default=5, ge=0)
+    model_circuit_probe_s: float = Field(default=10.0, gt=0)
+    model_limits: Annotated[dict[str, int], NoDecode] = Field(default_factory=dict)
     model_concurrency: int = Field(default=8, ge=1, le=256)
     tool_concurrency: int = Field(default=8, ge=1, le=256)
     tools_file: Path = Path("tools.toml")
@@ -74,6 +84,19 @@ class Settings(BaseSettings):
         if "?" in value or "#" in value:
             raise ValueError("give the address without query and fragment")
         return value
+
+    @field_validator("model_limits", mode="before")
+    @classmethod
+    def _is_a_list_of_limits(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        limits: dict[str, int] = {}
+        for entry in filter(None, (part.strip() for part in value.split(","))):
+            name, _, number = (part.strip() for part in entry.rpartition("="))
+            if not name or not re.fullmatch("[1-9][0-9]{0,5}", number) or name in limits:
+                raise ValueError("must be model=number, …, each model once, like mistral-large-latest=4,*=32")
+            limits[name] = int(number)
+        return limits
 
     @field_validator("log_level")
     @classmethod

@@ -26,7 +26,7 @@ from gateway.store import executors
 from gateway.store import jobs as job_rows
 from gateway.store import turns as turn_rows
 from gateway.store.session import Database
-from gateway.store.tables import Approval, Decision, Event, Execution, Job, Person, Turn
+from gateway.store.tables import Approval, Decision, Event, Execution, Job, ModelCircuit, Person, Turn
 from gateway.tools.base import Tool
 from gateway.tools.registry import ToolRegistry
 from gateway.usecases import approvals, jobs, turns
@@ -222,6 +222,12 @@ def change_job(gateway: Gateway, job_id: str, **values: Any) -> None:
 def change_execution(gateway: Gateway, approval_id: str, **values: Any) -> None:
     with gateway.database.write() as session:
         session.exec(update(Execution).where(col(Execution.approval_id) == approval_id).values(**values))
+
+
+def change_circuit(gateway: Gateway, model: str, **values: Any) -> None:
+    """The row of this model at Mistral's own server has these values."""
+    with gateway.database.write() as session:
+        session.exec(update(ModelCircuit).where(col(ModelCircuit.model) == f"{model} at mistral").values(**values))
 
 
 def change_turn(gateway: Gateway, job_id: str, number: int = 1, **values: Any) -> None:

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.errors import GatewayError
-from gateway.usecases import accounts, approvals, deadlines, expiring, recovery
+from gateway.usecases import accounts, approvals, circuits, deadlines, expiring, recovery
 from gateway.usecases.gateway import Gateway
 
 EXPIRE_EVERY_S = 1.0
+WAKE_EVERY_S = 1.0
 RECONCILE_EVERY_S = 30.0
 QUIET_FOR_S = 60.0
 PURGE_EVERY_S = 3600.0
@@ -36,6 +37,7 @@ class Housekeeping:
             _Chore("expire", EXPIRE_EVERY_S, lambda: approvals.expire_due(gateway)),
             _Chore("warn_of_expiry", EXPIRE_EVERY_S, lambda: expiring.warn_due(gateway)),
             _Chore("end_overdue", EXPIRE_EVERY_S, lambda: deadlines.end_overdue(gateway)),
+            _Chore("wake_waiting", WAKE_EVERY_S, lambda: circuits.wake_waiting(gateway)),
             _Chore("reconcile", RECONCILE_EVERY_S, lambda: recovery.requeue_quiet(gateway, QUIET_FOR_S)),
             _Chore("purge", PURGE_EVERY_S, lambda: gateway.engine.purge(KEEP_FINISHED_S)),
             _Chore("sign_outs", PURGE_EVERY_S, lambda: accounts.forget_old_sign_ins(gateway)),

@@ -14,6 +14,8 @@ import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx2
@@ -185,7 +187,15 @@ def _quoted(error: MistralError) -> str:
 
 
 def _retry_after_s(error: MistralError) -> float | None:
+    """Seconds, from either form of the header (RFC 9110, section 10.2.3)."""
+    given = error.headers.get("retry-after", "")
     try:
-        return max(0.0, float(error.headers.get("retry-after", "")))
+        return max(0.0, float(given))
     except ValueError:
+        pass
+    try:
+        moment = parsedate_to_datetime(given)
+    except (ValueError, TypeError):
         return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())

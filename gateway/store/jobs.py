@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import bindparam
+from sqlalchemy import bindparam, exists
 from sqlalchemy import select as sql_select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, or_, select
@@ -13,7 +13,7 @@ from gateway.store import pages
 from gateway.store.prepared import Prepared
 from gateway.store.rows import Rows
 from gateway.store.session import Session
-from gateway.store.tables import Approval, Job
+from gateway.store.tables import Approval, Job, ModelCircuit
 
 # Every event raises ``seq``: a job that somebody else changed has another one.
 _JOBS = Rows(Job, guard="seq")
@@ -25,6 +25,10 @@ _INSERT = {
 _SELECT = sql_select(*_JOBS.columns)
 _FIND = Prepared(_SELECT.where(_T.c.id == bindparam("job_id")))
 _LOCK = Prepared(_SELECT.where(_T.c.id == bindparam("job_id")).with_for_update())
+_IS_MODEL_IN_TROUBLE = exists().where(col(ModelCircuit.failures) > 0)
+_LOCK_FOR_TURN = Prepared(
+    sql_select(*_JOBS.columns, _IS_MODEL_IN_TROUBLE).where(_T.c.id == bindparam("job_id")).with_for_update(of=_T)
+)
 _OF_APPROVAL = select(Approval.job_id).where(Approval.id == bindparam("approval_id")).scalar_subquery()
 _LOCK_OF = Prepared(_SELECT.where(_T.c.id == _OF_APPROVAL).with_for_update())
 
@@ -49,6 +53,12 @@ def lock(session: Session, job_id: str) -> Job | None:
     """The job, which nobody else changes until this transaction ends. Taken before any lock on its approvals."""
     found = _LOCK.row(session, job_id=job_id)
     return _JOBS.hold(session, found) if found else None
+
+
+def lock_for_turn(session: Session, job_id: str) -> tuple[Job | None, bool]:
+    """The job, locked likewise, and whether calls of any model have failed lately."""
+    found = _LOCK_FOR_TURN.row(session, job_id=job_id)
+    return (_JOBS.hold(session, found[:-1]), bool(found[-1])) if found else (None, False)
 
 
 def lock_of(session: Session, approval_id: str) -> Job | None:

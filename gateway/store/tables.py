@@ -81,19 +81,38 @@ class Turn(SQLModel, table=True):
     """One model call of a job: who makes it, until when, and what came back."""
 
     __tablename__ = "turns"
+    __table_args__ = (
+        _index_of_few(
+            "turns_claimed", "model_key", "claimed_until", where="model_key IS NOT NULL AND claimed_until IS NOT NULL"
+        ),
+        _index_of_few("turns_parked", "model_key", "parked_at", where="parked_at IS NOT NULL"),
+    )
 
     job_id: str = Field(sa_column=Column("job_id", ForeignKey("jobs.id"), primary_key=True))
     number: int = Field(primary_key=True)  #: the round, from 1
     attempts: int = 0
     claimed_by: str | None = None  #: executor id
-    claimed_until: datetime | None = None
+    claimed_until: datetime | None = None  #: for nobody in particular: a place that is kept for this turn
     first_claimed_at: datetime | None = None
     retry_at: datetime | None = None
+    model_key: str | None = None  #: the model and server whose limit, or whose return, this turn is counted under
+    parked_at: datetime | None = None  #: since when it has waited for the model; null: it does not
     last_error: str | None = Field(default=None, sa_type=Text)
     response: str | None = Field(default=None, sa_type=Text)  #: the answer's body as received
     finish_reason: str | None = None
     calls: int = 0  #: tool calls in the answer
     answered_at: datetime | None = None
+
+
+class ModelCircuit(SQLModel, table=True):
+    """One model at one server, of which calls have failed or are limited in number."""
+
+    __tablename__ = "model_circuits"
+
+    model: str = Field(primary_key=True)
+    failures: int = 0  #: in a row
+    open_until: datetime | None = None  #: until then nobody calls it, then one tries; null: everybody may
+    changed_at: datetime
 
 
 class Message(SQLModel, table=True):

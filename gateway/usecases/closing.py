@@ -4,7 +4,7 @@ from datetime import datetime
 
 from gateway.domain.approval import ApprovalStatus, Verdict, check_transition
 from gateway.domain.event import EventName
-from gateway.store import approvals, events, executions
+from gateway.store import approvals, circuits, events, executions
 from gateway.store.decisions import Entry
 from gateway.store.session import Session
 from gateway.store.tables import Approval, Job
@@ -19,6 +19,8 @@ def close_calls(
 
     A started execution is left alone: its result is still recorded. The job's row must be locked.
     """
+    # If it waits for its model, it does so no more.
+    circuits.unpark(session, job.id, job.rounds + 1)
     rows = approvals.lock_round(session, job.id, job.rounds) if job.rounds else ()
     newest = executions.newest(session, [row.id for row in rows])
     claimed = {row.id for row in rows if row.id in newest and newest[row.id].attempt == row.attempt}

@@ -1,5 +1,6 @@
 """What every use case works with, put together once by the composition root."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gateway.domain.json_text import Limits
@@ -24,6 +25,10 @@ class Policy:
     model_give_up_s: float = 7200.0  #: how long an unreachable model is tried again
     retry_first_s: float = 1.0
     retry_max_s: float = 60.0
+    circuit_failures: int = 0  #: calls of a model that fail in a row until hardly anybody asks it; 0: all go on
+    circuit_probe_s: float = 10.0  #: one call tries whether it is back, and so often
+    model_limits: Mapping[str, int] = field(default_factory=dict)  #: calls at one time by model; "*": every other one
+    model_server: str = "mistral"  #: whose models these are
     sign_in_idle_s: float = 12 * 3600.0
     sign_in_max_s: float = 7 * 24 * 3600.0
     limits: Limits = field(default_factory=Limits)

@@ -7,7 +7,7 @@ from gateway.domain.approval import ApprovalStatus
 from gateway.domain.job import AwaitPeople, AwaitTools, CallModel, JobStatus
 from gateway.store import approvals, executions, jobs, turns
 from gateway.store.session import Session
-from gateway.store.tables import Job
+from gateway.store.tables import Job, Turn
 from gateway.usecases import progress
 from gateway.usecases.gateway import Gateway
 
@@ -38,7 +38,7 @@ def _requeue_job(gateway: Gateway, job_id: str) -> int:
         match step:
             case CallModel(number):
                 turn = turns.hold(session, job_id, number)
-                if turn is not None and turn.retry_at is not None and turn.retry_at > now:
+                if turn is not None and _waits_by_itself(turn, now):
                     return 0
                 gateway.engine.enqueue_advance(session, job_id, progress.piece_of(now))
                 return 1
@@ -48,6 +48,11 @@ def _requeue_job(gateway: Gateway, job_id: str) -> int:
                 return 0
             case _:
                 assert_never(step)
+
+
+def _waits_by_itself(turn: Turn, now: datetime) -> bool:
+    """True while its next attempt is queued for later, or its model is waited for."""
+    return turn.parked_at is not None or (turn.retry_at is not None and turn.retry_at > now)
 
 
 def _requeue_calls(gateway: Gateway, session: Session, job: Job, now: datetime) -> int:

@@ -12,7 +12,7 @@ from gateway.domain.turn import ModelAnswer, ModelRequest, ModelTrouble
 from gateway.store import events, jobs, turns
 from gateway.store.session import Session
 from gateway.store.tables import Job, Turn
-from gateway.usecases import answering, deadlines, progress
+from gateway.usecases import answering, circuits, deadlines, progress
 from gateway.usecases.gateway import Gateway
 
 MAX_BAD_ANSWERS = 5
@@ -31,10 +31,10 @@ class Claim:
 def claim_turn(gateway: Gateway, job_id: str) -> Claim | None:
     """The job's next model call belongs to this worker until its answer is stored or the claim lapses.
 
-    None when no model call is due, or a live worker is making it.
+    None when no model call is due, a live worker is making it, or the turn must wait for its model.
     """
     with gateway.database.write() as session:
-        job = jobs.lock(session, job_id)
+        job, is_any_in_trouble = jobs.lock_for_turn(session, job_id)
         if job is None or JobStatus(job.status).is_final:
             return None
         now = gateway.database.now(session)
@@ -46,6 +46,8 @@ def claim_turn(gateway: Gateway, job_id: str) -> Claim | None:
             return None
         turn = turns.hold(session, job_id, step.round) or turns.begin(session, job_id, step.round)
         if _is_taken(gateway, session, turn, now):
+            return None
+        if not circuits.admit(gateway, session, job, turn, is_any_in_trouble, now):
             return None
         turn.attempts += 1
         turn.first_claimed_at = turn.first_claimed_at or now
@@ -62,11 +64,15 @@ def record_answer(gateway: Gateway, claim: Claim, answer: ModelAnswer) -> None:
     A second answer to the same turn, or one to a job that has ended, is dropped.
     """
     with gateway.database.write() as session:
-        job = jobs.lock(session, claim.job_id)
+        job, is_any_in_trouble = jobs.lock_for_turn(session, claim.job_id)
         turn = turns.hold(session, claim.job_id, claim.round)
-        if job is None or turn is None or turn.answered_at or JobStatus(job.status).is_final:
+        if job is None or turn is None or turn.answered_at:
             return
         now = gateway.database.now(session)
+        circuits.leave(gateway, session, turn, now)
+        circuits.note_answer(gateway, session, job, is_any_in_trouble, now)
+        if JobStatus(job.status).is_final:
+            return
         if deadlines.is_overdue(job, now):
             deadlines.end_at_deadline(gateway, session, job, now)
             return
@@ -74,14 +80,17 @@ def record_answer(gateway: Gateway, claim: Claim, answer: ModelAnswer) -> None:
 
 
 def record_trouble(gateway: Gateway, claim: Claim, trouble: ModelTrouble) -> None:
-    """The job has failed with the trouble's code, or another attempt is queued for later."""
+    """The job has failed with the trouble's code, or another attempt follows: later, or once its model is back."""
     with gateway.database.write() as session:
         job = jobs.lock(session, claim.job_id)
         turn = turns.hold(session, claim.job_id, claim.round)
-        if job is None or turn is None or turn.answered_at or JobStatus(job.status).is_final:
+        if job is None or turn is None or turn.answered_at:
             return
         now = gateway.database.now(session)
-        turn.claimed_by = turn.claimed_until = None
+        circuits.leave(gateway, session, turn, now)
+        closed_until = circuits.note_trouble(gateway, session, job, trouble, now)
+        if JobStatus(job.status).is_final:
+            return
         turn.last_error = trouble.message
         began = turn.first_claimed_at or now
         delay_s = _retry_delay_s(gateway, turn.attempts, trouble)
@@ -91,12 +100,15 @@ def record_trouble(gateway: Gateway, claim: Claim, trouble: ModelTrouble) -> Non
         if trouble.is_permanent or gave_up:
             progress.end(session, job, JobStatus.FAILED, now, error_code=trouble.code, error_message=trouble.message)
             return
-        turn.retry_at = now + timedelta(seconds=delay_s)
+        turn.retry_at = closed_until or now + timedelta(seconds=delay_s)
         events.record(
             session, job, EventName.TURN_DELAYED, now, round=claim.round, attempt=turn.attempts,
             reason=trouble.message, retry_at=turn.retry_at.isoformat(),
         )  # fmt: skip
-        gateway.engine.enqueue_advance(session, job.id, job.seq, delay_s=delay_s)
+        if closed_until is not None:
+            circuits.park(gateway, job, turn, now)
+        else:
+            gateway.engine.enqueue_advance(session, job.id, job.seq, delay_s=delay_s)
 
 
 def _is_taken(gateway: Gateway, session: Session, turn: Turn, now: datetime) -> bool:

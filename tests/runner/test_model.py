@@ -1,6 +1,8 @@
 """The adapter to Mistral's SDK: what comes back is the turn as it was sent, and every failure has its name."""
 
 import json
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +178,17 @@ def test_retry_after_is_passed_on() -> None:
     assert trouble(reply("{}", status=429, headers={"Retry-After": "7.5"})).retry_after_s == 7.5
     assert trouble(reply("{}", status=429, headers={"Retry-After": "Wed, 21 Oct"})).retry_after_s is None
     assert trouble(reply("{}", status=503)).retry_after_s is None
+
+
+def test_retry_after_may_be_a_date() -> None:
+    in_a_minute = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
+
+    asked_s = trouble(reply("{}", status=429, headers={"Retry-After": in_a_minute})).retry_after_s
+
+    assert asked_s is not None
+    assert 50 < asked_s <= 60
+    past = trouble(reply("{}", status=429, headers={"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}))
+    assert past.retry_after_s == 0.0
 
 
 GOOD = completion(call("send", '{"a": 1}'))

@@ -70,15 +70,15 @@ def test_same_call_again_is_linked_and_warned_of(database: Database) -> None:
 
 def test_every_further_attempt_is_counted_and_names_the_last_rejection(database: Database) -> None:
     gateway, person = make(database)
-    earlier = rejected_once(gateway, person)
+    calls = [rejected_once(gateway, person)]
 
     again = earlier
     for number in (1, 2, 3):
-        [again] = answer_turn(gateway, earlier.job_id or "", call("send", ARGUMENTS))
-        assert (again.repeat_of, again.repeats) == (earlier.id, number)
-        earlier = decide(gateway, person, again, Reject())
+        [again] = answer_turn(gateway, calls[0].job_id or "", call("send", ARGUMENTS))
+        assert (again.repeat_of, again.repeats) == (calls[-1].id, number)
+        calls.append(decide(gateway, person, again, Reject()))
 
-    assert ", without a note. This is attempt 4." in repeated_warnings(again)[0]
+    assert ", without a note. This is attempt 4." in repeated_warnings(calls[-1])[0]
 
 
 @pytest.mark.parametrize(
