@@ -12,13 +12,13 @@ from gateway.errors import GatewayError
 from gateway.tools.base import HELD_UP, Failed, InDoubt, Outcome, Ran, clock_s
 from gateway.usecases import approvals, claims, jobs, outcomes, recovery, resolutions, turns
 from tests.factories import answer, call, change_approval, submission
+from tests.rows import Piece
 from tests.statemachine import invariants
 from tests.statemachine.bench import AtModel, AtTool, Bench
 from tests.statemachine.inputs import EVIL, choice_of
 from tests.statemachine.reference.call import Call, Ruling
 from tests.statemachine.reference.job import TURN_LAPSED_S, Job, TurnClaim
 from tests.statemachine.reference.tool import ModelCall
-from tests.statemachine.rows import Piece
 from tests.statemachine.world import Crash, Process, define
 
 #: How a tool's call may end: what the tool gives, and what the reference calls it.

@@ -7,10 +7,10 @@ from datetime import datetime
 from gateway.tools.base import Outcome
 from gateway.usecases.claims import ClaimedCall
 from gateway.usecases.turns import Claim
+from tests.rows import Key, Piece, Rows
 from tests.statemachine.reference.call import Call, Ruling
 from tests.statemachine.reference.job import Job
 from tests.statemachine.reference.tool import Tool
-from tests.statemachine.rows import Key, Piece, Rows
 from tests.statemachine.world import Process, World, define, reference_tools
 
 

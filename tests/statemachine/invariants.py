@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from gateway.domain.chain import GENESIS, entry_hash
 from gateway.store.events import INBOX_TOPIC, approval_topic, job_topic
 from gateway.tools.base import CallContext
+from tests.rows import Row, Rows
 from tests.statemachine.reference.call import Call, sha256
 from tests.statemachine.reference.job import Job
-from tests.statemachine.rows import Row, Rows
 
 #: From which status a verdict leads where; an extension or a resolution leaves it.
 MOVES = {

@@ -9,12 +9,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from gateway.domain.turn import ModelTrouble
 from gateway.store.events import INBOX_TOPIC, approval_topic, job_topic
 from gateway.usecases import audit
+from tests.rows import Piece
 from tests.statemachine import invariants
 from tests.statemachine.acts import ENDS, Acts, by_another
 from tests.statemachine.inputs import CALLS, EDITS, EVIL, edit_of, model_calls
 from tests.statemachine.reference.call import UNDO_HOLD_S, Call, Ruling, sha256
 from tests.statemachine.reference.tool import ModelCall
-from tests.statemachine.rows import Piece
 from tests.statemachine.world import World
 
 Thing = TypeVar("Thing")

@@ -16,10 +16,10 @@ from gateway.usecases.gateway import Gateway
 from tests.clock import START, SteppedDatabase
 from tests.factories import beat, make_app, make_gateway, make_person
 from tests.fakes import RecordingTool, ScriptedModel
+from tests.rows import Ask, Rows, read_rows, reading
 from tests.statemachine.reference.call import UNDO_HOLD_S
 from tests.statemachine.reference.job import LEASE_S
 from tests.statemachine.reference.tool import Tool
-from tests.statemachine.rows import Ask, Rows, read_rows, reading
 
 PROPERTIES = {"n": {"type": "number"}, "to": {"type": "string"}}
 
