@@ -72,7 +72,6 @@ def test_every_further_attempt_is_counted_and_names_the_last_rejection(database:
     gateway, person = make(database)
     calls = [rejected_once(gateway, person)]
 
-    again = earlier
     for number in (1, 2, 3):
         [again] = answer_turn(gateway, calls[0].job_id or "", call("send", ARGUMENTS))
         assert (again.repeat_of, again.repeats) == (calls[-1].id, number)
