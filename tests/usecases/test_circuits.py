@@ -391,10 +391,11 @@ class TestLimit:
 
     def test_claim_that_lapsed_is_no_call(self, database: Database, model: str) -> None:
         gateway = make(database, model_limits={model: 1})
-        lost, waiting = submit_many(gateway, model, 2)
+        lost, waiting, newcomer = submit_many(gateway, model, 3)
         claimed(gateway, lost)
         assert turns.claim_turn(gateway, waiting) is None
         change_turn(gateway, lost, claimed_until=ago(gateway, 0.001))
+        assert turns.claim_turn(gateway, newcomer) is None, "the place is free, but somebody waits for it"
 
         circuits.wake_waiting(gateway)
 
