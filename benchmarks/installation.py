@@ -15,16 +15,26 @@ from pathlib import Path
 import httpx2
 import psutil
 
-START_TIMEOUT_S = 60.0
+from gateway.composition import open_gateway
+from gateway.domain.permission import Role
+from gateway.settings import read_settings
+from gateway.tools.registry import ToolRegistry
+from gateway.usecases import accounts
+
+START_TIMEOUT_S = 120.0
 PASSWORD = "a long enough password"
+SCRIPT = Path(__file__).with_name("refunds.toml")
+ROOT = str(Path(__file__).parents[1])
 
 
 @dataclass
 class Installation:
     """The gateway's address and what is needed to talk to it."""
 
+    database_url: str
     environment: dict[str, str]
     folder: Path
+    program: tuple[str, ...] = (sys.executable, "-m", "gateway")
     url: str = ""
     app_key: str = ""
     token: str = ""
@@ -33,23 +43,36 @@ class Installation:
     def command(self, *arguments: str, given: str = "") -> str:
         """What the command printed."""
         done = subprocess.run(
-            [sys.executable, "-m", "gateway", *arguments],
+            [*self.program, *arguments],
             env=self.environment, cwd=self.folder, input=given, capture_output=True, text=True, check=True,
         )  # fmt: skip
         return done.stdout.strip()
+
+    def make_reviewers(self, count: int) -> list[str]:
+        """The tokens of so many more reviewers."""
+        gateway = open_gateway(read_settings(_env_file=None, database_url=self.database_url), ToolRegistry())
+        tokens = []
+        for number in range(count):
+            email = f"reviewer-{number}@example.com"
+            accounts.create_person(gateway, email=email, name=None, role=Role.REVIEWER, password=PASSWORD)
+            tokens.append(accounts.create_token(gateway, email=email))
+        gateway.database.dispose()
+        return tokens
+
+    def client(self, secret: str) -> httpx2.Client:
+        """A client that shows this key or token."""
+        return httpx2.Client(base_url=self.url, headers=bearing(secret), timeout=40, trust_env=False)
 
     def cpu_s(self) -> float:
         """Processor time of all gateway processes so far."""
         return sum(sum(process.cpu_times()[:2]) for process in self.processes)
 
     @contextlib.contextmanager
-    def running(self, *arguments: str) -> Iterator[psutil.Process]:
-        """A ``countersign`` process of this installation."""
-        with (self.folder / f"{arguments[0]}.log").open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "gateway", *arguments],
-                env=self.environment, cwd=self.folder, stdout=log, stderr=log,
-            )  # fmt: skip
+    def running(self, *arguments: str, program: tuple[str, ...] = ()) -> Iterator[psutil.Process]:
+        """A ``countersign`` process of this installation, or one of another program."""
+        command = [*(program or self.program), *arguments]
+        with (self.folder / "processes.log").open("ab") as log:
+            process = subprocess.Popen(command, env=self.environment, cwd=self.folder, stdout=log, stderr=log)
             try:
                 yield psutil.Process(process.pid)
             finally:
@@ -72,7 +95,9 @@ def installation(database_url: str, folder: Path, **settings: str) -> Iterator[I
         **{f"COUNTERSIGN_{name}": value for name, value in settings.items()},
     }
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-    ready = Installation({**inherited, **own}, folder)
+    # The processes run in the folder, and ours are started by their modules' names.
+    inherited["PYTHONPATH"] = ROOT
+    ready = Installation(database_url, {**inherited, **own}, folder)
     ready.command("migrate")
     person = ("--email", "reviewer@example.com", "--role", "reviewer", "--password-stdin")
     ready.command("user", "create", *person, given=PASSWORD)
@@ -82,9 +107,9 @@ def installation(database_url: str, folder: Path, **settings: str) -> Iterator[I
 
 
 @contextlib.contextmanager
-def serving(ready: Installation, *options: str) -> Iterator[Installation]:
+def serving(ready: Installation, *options: str, port: int | None = None) -> Iterator[Installation]:
     """The installation's web process is ready."""
-    port = free_port()
+    port = port or free_port()
     ready.url = f"http://127.0.0.1:{port}"
     with ready.running("serve", "--port", str(port), *options) as process:
         ready.processes.append(process)
@@ -94,7 +119,7 @@ def serving(ready: Installation, *options: str) -> Iterator[Installation]:
 
 
 @contextlib.contextmanager
-def scripted_model(ready: Installation, script: Path) -> Iterator[str]:
+def scripted_model(ready: Installation, script: Path = SCRIPT) -> Iterator[str]:
     """The address of a scripted model that checks nothing; the installation is set to it."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
@@ -102,6 +127,34 @@ def scripted_model(ready: Installation, script: Path) -> Iterator[str]:
     with ready.running("mock-mistral", "--port", str(port), "--script", str(script), "--no-validate"):
         await_ready(f"{url}/v1/models", {"Authorization": "Bearer scripted"})
         yield url
+
+
+@contextlib.contextmanager
+def bare_app(database_url: str, folder: Path) -> Iterator[tuple[str, psutil.Process]]:
+    """The address and the process of an app that keeps one row per request and does nothing else."""
+    port = free_port()
+    program = (sys.executable, "-m", "benchmarks.bare_app")
+    nothing = Installation(database_url, {**os.environ, "PYTHONPATH": ROOT}, folder)
+    with nothing.running(database_url, str(port), program=program) as process:
+        await_ready(f"http://127.0.0.1:{port}/openapi.json")
+        yield f"http://127.0.0.1:{port}", process
+
+
+@contextlib.contextmanager
+def instant_model(ready: Installation) -> Iterator[str]:
+    """The address of a model that answers at once; the installation is set to it."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    ready.environment["COUNTERSIGN_MISTRAL_SERVER_URL"] = url
+    with ready.running(str(port), program=(sys.executable, "-m", "benchmarks.instant_model")):
+        await_ready(f"{url}/calls")
+        yield url
+
+
+def model_calls(url: str) -> dict[str, float]:
+    """How many calls the instant model has answered, and when the first and the last of them came."""
+    calls: dict[str, float] = httpx2.get(f"{url}/calls", trust_env=False).json()
+    return calls
 
 
 @contextlib.contextmanager
@@ -119,6 +172,11 @@ def database_of(kind: str, folder: Path) -> Iterator[str]:
         yield server.get_uri()
     finally:
         server.cleanup()
+
+
+def bearing(secret: str) -> dict[str, str]:
+    """The header that shows this key or token."""
+    return {"Authorization": f"Bearer {secret}"}
 
 
 def await_ready(url: str, headers: Mapping[str, str] | None = None) -> None:

@@ -5,9 +5,13 @@ import os
 import platform
 import statistics
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Literal
+
+#: How much of a long figure is measured.
+Size = Literal["small", "full"]
 
 PACKAGES = ("fastapi", "uvicorn", "sqlalchemy", "dbos", "mistralai", "psycopg")
 
@@ -35,3 +39,19 @@ def spread(times_s: Sequence[float]) -> dict[str, float]:
         "p99_ms": round(last * 1000, 2),
         "max_ms": round(ordered[-1] * 1000, 2),
     }
+
+
+class Progress:
+    """How far a long figure is, on standard error."""
+
+    def __init__(self, what: str, total: int) -> None:
+        self._what = what
+        self._total = total
+        self._began_s = time.monotonic()
+
+    def show(self, done: int) -> None:
+        took_s = time.monotonic() - self._began_s
+        sys.stderr.write(f"\r{done:,} of {self._total:,} {self._what} after {took_s:.0f} s ")
+        if done >= self._total:
+            sys.stderr.write("\n")
+        sys.stderr.flush()

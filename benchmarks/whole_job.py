@@ -8,12 +8,11 @@ from typing import Any
 
 import httpx2
 
-from benchmarks.installation import Installation, installation, scripted_model, serving
+from benchmarks.installation import installation, scripted_model, serving
 from benchmarks.report import spread
 
 COUNT, WARM_UP = 60, 5
 MODEL_CALLS = 4
-SCRIPT = Path(__file__).with_name("refunds.toml")
 TARGET = {"beyond_the_model_p50_ms": 200}
 DECISIONS: tuple[dict[str, Any], ...] = (
     {"verdict": "approve"},
@@ -23,9 +22,9 @@ DECISIONS: tuple[dict[str, Any], ...] = (
 
 
 def measure(database_url: str, folder: Path) -> Iterator[dict[str, Any]]:
-    with installation(database_url, folder) as ready, scripted_model(ready, SCRIPT) as model_url, serving(ready):
+    with installation(database_url, folder) as ready, scripted_model(ready) as model_url, serving(ready):
         model_s = _model_s(model_url)
-        with _client(ready, ready.app_key) as app, _client(ready, ready.token) as person:
+        with ready.client(ready.app_key) as app, ready.client(ready.token) as person:
             for _ in range(WARM_UP):
                 _run_job(app, person)
             cpu_s = ready.cpu_s()
@@ -80,8 +79,3 @@ def _model_s(url: str) -> float:
             http.post(f"{url}/v1/chat/completions", json=body).raise_for_status()
             times_s.append(time.perf_counter() - began_s)
     return sorted(times_s)[len(times_s) // 2]
-
-
-def _client(ready: Installation, secret: str) -> httpx2.Client:
-    headers = {"Authorization": f"Bearer {secret}"}
-    return httpx2.Client(base_url=ready.url, headers=headers, timeout=40, trust_env=False)
