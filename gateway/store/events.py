@@ -5,18 +5,25 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table, insert
-from sqlmodel import col, select
+from sqlalchemy import bindparam, insert, select
 
 from gateway.domain.event import EventName
 from gateway.store.prepared import Prepared
+from gateway.store.rows import Rows
 from gateway.store.session import Session, announce
 from gateway.store.tables import Approval, Event, Job
 
 INBOX_TOPIC = "inbox"
 
-_EVENTS: Table = Event.__table__  # type: ignore[attr-defined]
-_INSERT = Prepared(insert(_EVENTS), ("job_id", "seq", "name", "approval_id", "data", "at"))
+_ROWS = Rows(Event)
+_E = _ROWS.table
+_OF_JOB = Prepared(
+    select(*_ROWS.columns)
+    .where(_E.c.job_id == bindparam("job_id"), _E.c.seq > bindparam("after_seq"))
+    .order_by(_E.c.seq)
+    .limit(bindparam("at_most"))
+)
+_INSERT = Prepared(insert(_E), ("job_id", "seq", "name", "approval_id", "data", "at"))
 
 
 def job_topic(job_id: str) -> str:
@@ -70,6 +77,4 @@ def add_first(session: Session, job_ids: Iterable[str], name: EventName, now: da
 
 
 def of_job(session: Session, job_id: str, after_seq: int, limit: int = 500) -> Sequence[Event]:
-    return session.exec(
-        select(Event).where(Event.job_id == job_id, col(Event.seq) > after_seq).order_by(col(Event.seq)).limit(limit)
-    ).all()
+    return [_ROWS.make(row) for row in _OF_JOB.rows(session, job_id=job_id, after_seq=after_seq, at_most=limit)]

@@ -4,7 +4,7 @@ import hashlib
 import json
 import time
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol, TypedDict
 
 from pydantic import BaseModel, ConfigDict
@@ -175,12 +175,13 @@ class ToolDefinition:
     expires_after_s: float | None = None
     run_within_s: float | None = None
     note_required: bool = False
+    #: Hex digest of what an approval depends on: name, kind, target and schema, not the description.
+    sha256: str = field(init=False, compare=False)
 
-    @property
-    def sha256(self) -> str:
-        """Hex digest of what an approval depends on: name, kind, target and schema, not the description."""
+    def __post_init__(self) -> None:
         parts = json.dumps([self.name, self.kind, self.target, self.schema_text], ensure_ascii=False)
-        return hashlib.sha256(parts.encode()).hexdigest()
+        # Once: it is asked for with every call.
+        object.__setattr__(self, "sha256", hashlib.sha256(parts.encode()).hexdigest())
 
     def for_model(self) -> dict[str, Any]:
         """The tool as Mistral's chat API takes it. Source: https://docs.mistral.ai/capabilities/function_calling"""
