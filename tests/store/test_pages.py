@@ -330,7 +330,7 @@ def full_database(database: Database) -> Database:
     add(
         database,
         Job,
-        [job_row(n, status="queued" if n > 2990 else "succeeded", owner=f"app:{n % 3}") for n in range(3000)],
+        [job_row(n, status="queued" if n > 2990 else "succeeded", owner=f"app:{n % 30}") for n in range(3000)],
     )
     add(
         database,
