@@ -53,7 +53,7 @@ def _check_time(approval: Approval, expires_at: datetime, now: datetime) -> None
         reason = f"must be at most {MAX_AHEAD.days} days from now"
     else:
         return
-    raise InvalidRequest(f"/expires_at: {reason}.", errors=[{"pointer": "/expires_at", "message": reason}])
+    raise InvalidRequest(f"The time of expiry {reason}.", errors=[{"pointer": "/expires_at", "message": reason}])
 
 
 def _give_time(
