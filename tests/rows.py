@@ -67,7 +67,7 @@ Ask = Callable[[LiteralString], Iterable[Row]]
 def reading(database: Database) -> Iterator[Ask]:
     """A connection of the driver's own; every question sees what is committed."""
     if database.is_sqlite:
-        sqlite = sqlite3.connect(str(database.url.database), isolation_level=None)
+        sqlite = sqlite3.connect(str(database.url.database), isolation_level=None, check_same_thread=False)
         sqlite.row_factory = lambda cursor, row: {
             column[0]: value for column, value in zip(cursor.description, row, strict=True)
         }

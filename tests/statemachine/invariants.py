@@ -3,12 +3,12 @@
 import json
 from collections import Counter
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 
-from gateway.domain.chain import GENESIS, entry_hash
 from gateway.store.events import INBOX_TOPIC, approval_topic, job_topic
 from gateway.tools.base import CallContext
-from tests.rows import Row, Rows
+from tests.row_invariants import check_turns
+from tests.rows import Rows
 from tests.statemachine.reference.call import Call, sha256
 from tests.statemachine.reference.job import Job
 
@@ -68,20 +68,6 @@ def check_results(rows: Rows, jobs: Iterable[Job]) -> None:
     check_turns(rows)
 
 
-def check_turns(rows: Rows) -> None:
-    """A tool message answers the call of its number, and no id names two calls of a conversation."""
-    for job_id in rows.jobs:
-        named: list[str] = []
-        for (of_job, round, slot), body in rows.messages.items():
-            if of_job != job_id or round == 0 or slot > 0:
-                continue
-            ids = [call["id"] for call in json.loads(body).get("tool_calls", [])]
-            named += ids
-            for at, result in rows.results_of(job_id, round).items():
-                assert result["tool_call_id"] == ids[at - 1]
-        assert len(named) == len(set(named))
-
-
 def check_log(rows: Rows, jobs: Iterable[Job]) -> None:
     """Each decision row is one allowed change, and together they lead to the status that the row has."""
     log: dict[str, list[tuple[str, str, str | None]]] = {}
@@ -99,37 +85,6 @@ def check_log(rows: Rows, jobs: Iterable[Job]) -> None:
             assert log.pop(call.id, []) == call.log
             assert status.get(call.id, "pending") == rows.approvals[call.id]["status"]
     assert not log
-
-
-class ChainWatch:
-    """Checks what was appended since the last look; what stands before it cannot change unseen: it is compared."""
-
-    def __init__(self) -> None:
-        self._seen: list[Row] = []
-
-    def check(self, rows: Rows) -> None:
-        assert rows.decisions[: len(self._seen)] == self._seen, "the log of decisions is append-only"
-        prev_hash = self._seen[-1]["entry_hash"] if self._seen else GENESIS
-        for seq, row in enumerate(rows.decisions[len(self._seen) :], start=len(self._seen) + 1):
-            assert (row["seq"], row["prev_hash"]) == (seq, prev_hash)
-            assert row["entry_hash"] == entry_hash(prev_hash, {**row, **_typed(row)})
-            prev_hash = row["entry_hash"]
-        assert rows.head == (len(rows.decisions), prev_hash)
-        self._seen = rows.decisions
-
-
-def _typed(row: Row) -> Row:
-    """What SQLite keeps as text or number, as what it stands for."""
-    at = row["at"]
-    moment = datetime.fromisoformat(at).replace(tzinfo=UTC) if isinstance(at, str) else at
-    return {"at": moment, "is_final": bool(row["is_final"])}
-
-
-def check_events(rows: Rows) -> None:
-    """A job's events count from 1 without a gap, and the job knows the last number."""
-    for id, job in rows.jobs.items():
-        least, greatest, many = rows.events[id]
-        assert (least, greatest, many) == (1, job["seq"], job["seq"])
 
 
 def check_work(rows: Rows, jobs: Iterable[Job], open_keys: set[tuple[str, ...]]) -> None:

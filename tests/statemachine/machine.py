@@ -9,6 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from gateway.domain.turn import ModelTrouble
 from gateway.store.events import INBOX_TOPIC, approval_topic, job_topic
 from gateway.usecases import audit
+from tests.row_invariants import ChainWatch, check_events
 from tests.rows import Piece
 from tests.statemachine import invariants
 from tests.statemachine.acts import ENDS, Acts, by_another
@@ -50,7 +51,7 @@ class GatewayMachine(RuleBasedStateMachine):
         self.acts = Acts(world)
         self.world = world
         self.times: Counter[str] = Counter()
-        self.chain = invariants.ChainWatch()
+        self.chain = ChainWatch()
         self.rows = world.rows()
         world.listen(INBOX_TOPIC)
 
@@ -332,7 +333,7 @@ class GatewayMachine(RuleBasedStateMachine):
         invariants.check_statuses(rows, jobs, now)
         invariants.check_results(rows, jobs)
         invariants.check_log(rows, jobs)
-        invariants.check_events(rows)
+        check_events(rows)
         invariants.check_work(rows, jobs, {piece.key for piece in self.acts.pieces.values()})
         self.chain.check(rows)
         invariants.check_told(before, rows, self.world.heard())

@@ -1,0 +1,29 @@
+"""A database with a stepped clock, and a store that can fail."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.clock import SteppedDatabase
+from tests.faults.store import Faults, install
+from tests.rows import Ask, reading
+
+
+@pytest.fixture
+def stepped_database(database_url: str) -> Iterator[SteppedDatabase]:
+    database = SteppedDatabase(database_url)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def rows_of(stepped_database: SteppedDatabase) -> Iterator[Ask]:
+    with reading(stepped_database) as ask:
+        yield ask
+
+
+@pytest.fixture
+def faults(monkeypatch: pytest.MonkeyPatch) -> Faults:
+    faults = Faults()
+    install(faults, monkeypatch)
+    return faults
