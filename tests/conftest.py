@@ -9,6 +9,7 @@ from sqlalchemy import URL, make_url
 
 from gateway.store.session import Database
 from tests import databases
+from tests.clock import SteppedDatabase
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -21,6 +22,14 @@ def database_url(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     database = Database(database_url)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def stepped_database(database_url: str) -> Iterator[SteppedDatabase]:
+    """A database whose clock the test moves."""
+    database = SteppedDatabase(database_url)
     yield database
     database.dispose()
 

@@ -1,4 +1,4 @@
-"""A database with a stepped clock, and a store that can fail."""
+"""A store that can fail, and a way past it to what it holds."""
 
 from collections.abc import Iterator
 
@@ -7,13 +7,6 @@ import pytest
 from tests.clock import SteppedDatabase
 from tests.faults.store import Faults, install
 from tests.rows import Ask, reading
-
-
-@pytest.fixture
-def stepped_database(database_url: str) -> Iterator[SteppedDatabase]:
-    database = SteppedDatabase(database_url)
-    yield database
-    database.dispose()
 
 
 @pytest.fixture

@@ -6,21 +6,16 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
-
 from gateway.domain.approval import Approve, Choice, Reject, Respond
-from gateway.domain.permission import PersonActor
-from gateway.errors import AlreadyDecided, Expired, GatewayError
+from gateway.errors import GatewayError
 from gateway.runner.worker import Worker
 from gateway.store import executors
 from gateway.store.session import Database
 from gateway.tools.base import CallContext, Ran
-from gateway.usecases import approvals, audit, jobs, turns
+from gateway.usecases import approvals, audit, turns
 from tests.factories import (
-    ago,
     ask,
     call,
-    change_approval,
     decide,
     event_names,
     load_approval,
@@ -32,7 +27,6 @@ from tests.factories import (
     run,
     submit,
     tool_results,
-    verdicts,
 )
 from tests.fakes import RecordingTool, ScriptedModel
 
@@ -96,27 +90,6 @@ def test_one_person_deciding_in_fifty_tabs_decides_once(database: Database) -> N
     # The verdict that won is the same decision for every tab that gave it.
     assert Counter(ends) == {"ok": DECIDERS // 2, "already_decided": DECIDERS // 2}
     assert len(load_decisions(gateway, approval.id)) == 1
-
-
-def test_deciding_and_expiring_at_once_has_one_winner(database: Database) -> None:
-    gateway = make_gateway(database, RecordingTool())
-    person = make_person(gateway)
-    for _ in range(ROUNDS):
-        [approval] = ask(gateway, call("send"))
-        change_approval(gateway, approval.id, expires_at=ago(gateway, -0.005))
-
-        def try_to_decide(approval_id: str = approval.id) -> None:
-            decide(gateway, person, load_approval(gateway, approval_id))
-
-        all_at_once([try_to_decide, *[lambda: approvals.expire_due(gateway)] * 3])
-        approvals.expire_due(gateway)
-
-        after = load_approval(gateway, approval.id)
-        if after.status == "pending":
-            with pytest.raises(Expired):
-                try_to_decide()
-        assert len(verdicts(gateway, approval.id)) == 1
-        assert verdicts(gateway, approval.id)[0] in {("approve", "person"), ("expire", "system")}
 
 
 def test_undoing_and_running_at_once_has_one_winner(database: Database) -> None:
@@ -198,30 +171,6 @@ def test_siblings_decided_at_once_queue_the_next_model_call_once(database: Datab
     claims = [turns.claim_turn(gateway, job_id)]
     assert claims[0] is not None
     assert claims[0].round == 2
-
-
-def test_deciding_and_cancelling_at_once_leaves_one_outcome(database: Database) -> None:
-    tool = RecordingTool()
-    gateway, app = make_gateway(database, tool), make_app()
-    person: PersonActor = make_person(gateway)
-    for _ in range(ROUNDS):
-        [approval] = ask(gateway, call("send"), actor=app)
-        job_id = approval.job_id or ""
-        tool.calls.clear()
-
-        ends = all_at_once(
-            [
-                lambda approval=approval: decide(gateway, person, approval),  # type: ignore[misc]
-                lambda job_id=job_id: jobs.cancel(gateway, app, job_id),  # type: ignore[misc]
-            ]
-        )
-        run(gateway, approval)
-
-        assert ends[1] == "ok"
-        assert ends[0] in {"ok", AlreadyDecided.code}
-        assert tool.calls == []
-        assert load_approval(gateway, approval.id).status == "cancelled"
-        assert tool_results(gateway, job_id) == ["Action cancelled: not executed."]
 
 
 def test_twenty_submissions_with_one_key_make_one_job(database: Database) -> None:
