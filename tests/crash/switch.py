@@ -7,6 +7,7 @@ every process of the installation looks there at each point, and the first one t
 import fcntl
 import os
 import signal
+import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -61,6 +62,7 @@ class Switch:
         self._orders, self._passed, self._obeyed = (folder / name for name in ("orders", "passed", "obeyed"))
         for path in (self._orders, self._passed, self._obeyed):
             path.touch()
+        self._one_at_a_time = threading.Lock()
 
     def give(self, *orders: Order) -> None:
         """These orders are in force, the next one once the one before was obeyed; earlier ones are not any more."""
@@ -95,15 +97,17 @@ class Switch:
         """The point at which something is to happen next."""
         if self._orders.stat().st_size == 0:
             return None
-        with self._held() as file:
+        with self._one_at_a_time, self._held() as file:
             line = file.readline()
         return Order.read(line).point if line else None
 
     def pass_by(self, point: int) -> None:
         """This process is at the point, and goes on unless it is ordered to die or to freeze here."""
         _append(self._passed, f"{point} {os.getpid()}\n")
-        if (order := self._taken(point)) is not None:
-            os.kill(os.getpid(), _SIGNALS[order.action])
+        # Around the signal too: no thread of a process that freezes may hold the lock of the files.
+        with self._one_at_a_time:
+            if (order := self._taken(point)) is not None:
+                os.kill(os.getpid(), _SIGNALS[order.action])
 
     def _taken(self, point: int) -> Order | None:
         """The order that this process has to obey now: nobody else will."""
