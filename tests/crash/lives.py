@@ -84,6 +84,7 @@ def _live(
     log: Path,
     given: Path,
 ) -> None:
+    assert "tests.crash.preload" in sys.modules, "the fork server could not import what it should"
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
