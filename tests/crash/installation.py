@@ -224,7 +224,7 @@ def installed(database_url: str, folder: Path, **settings: str) -> Iterator[Inst
         "MISTRAL_API_KEY": "scripted",
         "COUNTERSIGN_MODEL_RETRY_FIRST_S": "0.05",
         "COUNTERSIGN_MODEL_TIMEOUT_S": "10",
-        "COUNTERSIGN_UNDO_HOLD_S": "2",
+        "COUNTERSIGN_UNDO_HOLD_S": "5",
         "COUNTERSIGN_LEASE_S": str(LEASE_S),
         "COUNTERSIGN_LOG_LEVEL": "WARNING",
         **settings,

@@ -45,21 +45,25 @@ class Step(StrEnum):
 class Talk(StrEnum):
     """A conversation of ``conversations.toml``."""
 
-    EVERYDAY = "everyday"  #: five calls at once, approved, edited, automatic, rejected, answered; then one more
+    BRIEF = "brief"  #: one call, approved
+    EDITED = "edited"  #: one call of a tool that may be called again, approved with an edit
+    REJECTED = "rejected"
+    ANSWERED = "answered"  #: the reviewer responds in the tool's place
+    PARALLEL = "parallel"  #: three calls at once, one of them automatic
     TROUBLED = "troubled"  #: the model's API fails once
     UNDONE = "undone"  #: approved on the pages, undone, rejected
     FLEETING = "fleeting"  #: nobody decides in time
     DOUBTFUL = "doubtful"  #: three calls whose outcome only a person can find out
     CANCELLED = "cancelled"  #: the app cancels while a call waits
-    BRIEF = "brief"  #: one call
-    LONG = "long"  #: two calls at once that take a second each
+    LONG = "long"  #: two calls at once that take half a second each
+    EVERYDAY = "everyday"  #: five calls at once, approved, edited, automatic, rejected, answered; then one more
     LENGTHY = "lengthy"  #: a call that takes three seconds
     ENDLESS = "endless"  #: a call that takes longer than a process waits when it is told to end
 
     @classmethod
     def plain(cls) -> "tuple[Talk, ...]":
-        """Those that together pass every point, and take no time to speak of."""
-        return tuple(talk for talk in cls if talk in {point.talk for point in POINTS})
+        """Those that take no time to speak of; together they pass every point."""
+        return tuple(talk for talk in cls if talk not in {cls.LENGTHY, cls.ENDLESS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ class Point:
     number: int
     moment: Moment
     step: Step
-    talk: Talk = Talk.EVERYDAY  #: comes by here
+    talk: Talk = Talk.BRIEF  #: comes by here
     follows: int | None = None  #: the point at which a process must have died first
 
     def __str__(self) -> str:
@@ -85,44 +89,38 @@ POINTS = (
     Point(8, Moment.BEFORE, Step.ASK_MODEL),
     Point(9, Moment.INSIDE, Step.ASK_MODEL),
     Point(10, Moment.AFTER, Step.ASK_MODEL),
-    Point(11, Moment.BEFORE_COMMIT, Step.RECORD_ANSWER),
-    Point(12, Moment.AFTER_COMMIT, Step.RECORD_ANSWER),
+    Point(11, Moment.BEFORE_COMMIT, Step.RECORD_ANSWER, Talk.PARALLEL),
+    Point(12, Moment.AFTER_COMMIT, Step.RECORD_ANSWER, Talk.PARALLEL),
     Point(13, Moment.BEFORE_COMMIT, Step.RECORD_TROUBLE, Talk.TROUBLED),
     Point(14, Moment.AFTER_COMMIT, Step.RECORD_TROUBLE, Talk.TROUBLED),
-    Point(15, Moment.AFTER, Step.ADVANCE_JOB),
-    Point(16, Moment.BEFORE, Step.DECIDE),
-    Point(17, Moment.BEFORE_COMMIT, Step.DECIDE),
-    Point(18, Moment.AFTER_COMMIT, Step.DECIDE),
-    Point(19, Moment.AFTER, Step.DECIDE),
-    Point(20, Moment.BEFORE, Step.RUN_CALL),
-    Point(21, Moment.BEFORE_COMMIT, Step.CLAIM_CALL),
-    Point(22, Moment.AFTER_COMMIT, Step.CLAIM_CALL),
-    Point(23, Moment.BEFORE, Step.RUN_TOOL),
+    Point(15, Moment.AFTER, Step.ADVANCE_JOB, Talk.EDITED),
+    Point(16, Moment.BEFORE, Step.DECIDE, Talk.ANSWERED),
+    Point(17, Moment.BEFORE_COMMIT, Step.DECIDE, Talk.REJECTED),
+    Point(18, Moment.AFTER_COMMIT, Step.DECIDE, Talk.EDITED),
+    Point(19, Moment.AFTER, Step.DECIDE, Talk.ANSWERED),
+    Point(20, Moment.BEFORE, Step.RUN_CALL, Talk.EDITED),
+    Point(21, Moment.BEFORE_COMMIT, Step.CLAIM_CALL, Talk.PARALLEL),
+    Point(22, Moment.AFTER_COMMIT, Step.CLAIM_CALL, Talk.PARALLEL),
+    Point(23, Moment.BEFORE, Step.RUN_TOOL, Talk.EDITED),
     Point(24, Moment.INSIDE, Step.RUN_TOOL),
-    Point(25, Moment.AFTER, Step.RUN_TOOL),
+    Point(25, Moment.AFTER, Step.RUN_TOOL, Talk.EDITED),
     Point(26, Moment.BEFORE_COMMIT, Step.RECORD_OUTCOME),
-    Point(27, Moment.AFTER_COMMIT, Step.RECORD_OUTCOME),
+    Point(27, Moment.AFTER_COMMIT, Step.RECORD_OUTCOME, Talk.PARALLEL),
     Point(28, Moment.AFTER, Step.RUN_CALL),
     Point(29, Moment.AFTER, Step.ENQUEUE_ADVANCE),
     Point(30, Moment.AFTER, Step.ENQUEUE_RUN),
-    Point(31, Moment.BEFORE, Step.UNDO, Talk.UNDONE),
-    Point(32, Moment.BEFORE_COMMIT, Step.UNDO, Talk.UNDONE),
-    Point(33, Moment.AFTER_COMMIT, Step.UNDO, Talk.UNDONE),
-    Point(34, Moment.AFTER, Step.UNDO, Talk.UNDONE),
-    Point(35, Moment.BEFORE_COMMIT, Step.EXPIRE, Talk.FLEETING),
-    Point(36, Moment.AFTER_COMMIT, Step.EXPIRE, Talk.FLEETING),
-    Point(37, Moment.BEFORE, Step.RESOLVE, Talk.DOUBTFUL),
-    Point(38, Moment.BEFORE_COMMIT, Step.RESOLVE, Talk.DOUBTFUL),
-    Point(39, Moment.AFTER_COMMIT, Step.RESOLVE, Talk.DOUBTFUL),
-    Point(40, Moment.AFTER, Step.RESOLVE, Talk.DOUBTFUL),
-    Point(41, Moment.BEFORE, Step.CANCEL, Talk.CANCELLED),
-    Point(42, Moment.BEFORE_COMMIT, Step.CANCEL, Talk.CANCELLED),
-    Point(43, Moment.AFTER_COMMIT, Step.CANCEL, Talk.CANCELLED),
-    Point(44, Moment.AFTER, Step.CANCEL, Talk.CANCELLED),
-    Point(45, Moment.BEFORE_COMMIT, Step.REQUEUE, Talk.LONG),
-    Point(46, Moment.AFTER_COMMIT, Step.REQUEUE, Talk.LONG),
-    Point(47, Moment.BEFORE, Step.RECOVER, follows=24),
-    Point(48, Moment.AFTER, Step.RECOVER, follows=24),
+    Point(31, Moment.BEFORE_COMMIT, Step.UNDO, Talk.UNDONE),
+    Point(32, Moment.AFTER_COMMIT, Step.UNDO, Talk.UNDONE),
+    Point(33, Moment.BEFORE_COMMIT, Step.EXPIRE, Talk.FLEETING),
+    Point(34, Moment.AFTER_COMMIT, Step.EXPIRE, Talk.FLEETING),
+    Point(35, Moment.BEFORE_COMMIT, Step.RESOLVE, Talk.DOUBTFUL),
+    Point(36, Moment.AFTER_COMMIT, Step.RESOLVE, Talk.DOUBTFUL),
+    Point(37, Moment.BEFORE_COMMIT, Step.CANCEL, Talk.CANCELLED),
+    Point(38, Moment.AFTER_COMMIT, Step.CANCEL, Talk.CANCELLED),
+    Point(39, Moment.BEFORE_COMMIT, Step.REQUEUE, Talk.LONG),
+    Point(40, Moment.AFTER_COMMIT, Step.REQUEUE, Talk.LONG),
+    Point(41, Moment.BEFORE, Step.RECOVER, Talk.PARALLEL, follows=24),
+    Point(42, Moment.AFTER, Step.RECOVER, Talk.EDITED, follows=24),
 )
 
 _BY_PLACE = {(point.moment, point.step): point for point in POINTS}

@@ -41,7 +41,7 @@ def site(server: Server, tmp_path: Path) -> Iterator[Site]:
 
 
 def test_the_database_goes_away_twice_under_load(server: Server, site: Site) -> None:
-    with under_load(site.people, Talk.EVERYDAY, Talk.BRIEF) as load:
+    with under_load(site.people, Talk.PARALLEL, Talk.BRIEF) as load:
         for mode in ("fast", "immediate"):
             until(lambda: load.ended > 0 or load.failures, 30, site.installation.said)
             back_s = _away(server, mode, AWAY_S, load)

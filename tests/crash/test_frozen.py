@@ -34,7 +34,7 @@ def test_a_frozen_worker_loses_its_work_and_does_no_harm_when_it_goes_on(
 ) -> None:
     installation, people = postgres_site.installation, postgres_site.people
     installation.switch.give(Order(get(moment, step).number, Action.FREEZE))
-    with journey(people, Talk.EVERYDAY) as begun:
+    with journey(people, Talk.PARALLEL) as begun:
         [frozen] = await_obedience(installation, begun, 1)
     ended = installation.passed(Moment.AFTER, END_OF[step])
     os.kill(frozen.pid, signal.SIGCONT)
@@ -47,7 +47,7 @@ def test_a_frozen_worker_loses_its_work_and_does_no_harm_when_it_goes_on(
 def test_a_frozen_installation_goes_on_where_it_was(sqlite_site: Site, moment: Moment, step: Step) -> None:
     installation, people = sqlite_site.installation, sqlite_site.people
     installation.switch.give(Order(get(moment, step).number, Action.FREEZE))
-    with journey(people, Talk.EVERYDAY) as begun:
+    with journey(people, Talk.PARALLEL) as begun:
         [frozen] = await_obedience(installation, begun, 1)
         time.sleep(1.5 * LEASE_S)
         os.kill(frozen.pid, signal.SIGCONT)
