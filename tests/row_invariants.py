@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 from gateway.domain.chain import GENESIS, entry_hash
 from tests.rows import Row, Rows
@@ -39,13 +40,13 @@ class ChainWatch:
         prev_hash = self._seen[-1]["entry_hash"] if self._seen else GENESIS
         for seq, row in enumerate(rows.decisions[len(self._seen) :], start=len(self._seen) + 1):
             assert (row["seq"], row["prev_hash"]) == (seq, prev_hash)
-            assert row["entry_hash"] == entry_hash(prev_hash, {**row, **_typed(row)})
+            assert row["entry_hash"] == entry_hash(prev_hash, {**dict(row), **_typed(row)})
             prev_hash = row["entry_hash"]
         assert rows.head == (len(rows.decisions), prev_hash)
         self._seen = rows.decisions
 
 
-def _typed(row: Row) -> Row:
+def _typed(row: Row) -> dict[str, Any]:
     """What SQLite keeps as text or number, as what it stands for."""
     at = row["at"]
     moment = datetime.fromisoformat(at).replace(tzinfo=UTC) if isinstance(at, str) else at

@@ -12,7 +12,8 @@ from psycopg.rows import dict_row
 
 from gateway.store.session import Database
 
-Row = dict[str, Any]
+#: By column.
+Row = Any
 
 
 #: A handler and what it is called with: pieces of work with the same key do the same.
@@ -68,9 +69,7 @@ def reading(database: Database) -> Iterator[Ask]:
     """A connection of the driver's own; every question sees what is committed."""
     if database.is_sqlite:
         sqlite = sqlite3.connect(str(database.url.database), isolation_level=None, check_same_thread=False)
-        sqlite.row_factory = lambda cursor, row: {
-            column[0]: value for column, value in zip(cursor.description, row, strict=True)
-        }
+        sqlite.row_factory = sqlite3.Row
         try:
             yield lambda statement: sqlite.execute(statement)
         finally:

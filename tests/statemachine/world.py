@@ -1,5 +1,6 @@
 """The gateway under test: one database, two worker processes, two reviewers, an app, and tools that note each call."""
 
+import json
 import logging
 import sqlite3
 import uuid
@@ -84,6 +85,8 @@ class World:
     calls: list[CallContext] = field(default_factory=list)  #: every call of every tool, in order
     outcome: Outcome | type[BaseException] = field(default=Ran("done"))  #: of the next call
     _check: Check = field(default_factory=request_checker)
+    _checked_tools: set[str] = field(default_factory=set)
+    _read: tuple[int, Rows] | None = None  #: a version of the data, and the data
     _listening: ExitStack = field(default_factory=ExitStack)
     _heard: set[str] = field(default_factory=set)
     _last_beats: dict[str, float] = field(default_factory=dict)  #: of processes that are gone
@@ -111,7 +114,13 @@ class World:
             self.beat(process)
 
     def rows(self) -> Rows:
-        return read_rows(self.ask)
+        """What is committed; SQLite says whether that has changed since it was last read."""
+        if not self.database.is_sqlite:
+            return read_rows(self.ask)
+        [version] = next(iter(self.ask("PRAGMA data_version")))
+        if self._read is None or self._read[0] != version:
+            self._read = version, read_rows(self.ask)
+        return self._read[1]
 
     def beat(self, process: Process) -> None:
         """The process has shown that it lives; on SQLite nobody looks."""
@@ -155,7 +164,11 @@ class World:
     def check_request(self, request: ModelRequest) -> None:
         """Mistral would take this request. Raises: Refusal."""
         body = {"model": request.model, "messages": request.messages, **request.options}
-        self._check(body | ({"tools": request.tools} if request.tools else {}), False)
+        # Checking the same schemas again takes longer than everything else.
+        if (tools := json.dumps(request.tools)) not in self._checked_tools:
+            self._checked_tools.add(tools)
+            body["tools"] = request.tools
+        self._check(body, False)
 
     def dispose(self) -> None:
         self._listening.close()
