@@ -54,6 +54,8 @@ schema: .venv/ok  ## check that the migrations make the tables that the code des
 
 torture: .venv/ok  ## kill, freeze and starve the product for hours: ARGS="--torture 3 -k sqlite" for minutes
 	@$(BIN)/pytest -p no:randomly -o faulthandler_timeout=0 -m torture --torture 40 tests/crash $(ARGS)
+	@test -n "$(ARGS)" || COUNTERSIGN_TORTURE=1 $(BIN)/pytest -n $(WORKERS) -o faulthandler_timeout=0 \
+		tests/statemachine tests/faults
 
 bench: .venv/ok  ## measure: one JSON line per figure
 	@$(BIN)/python -m benchmarks $(ARGS)
