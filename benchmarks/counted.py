@@ -1,17 +1,19 @@
 """``countersign`` with its statements counted: ``python -m benchmarks.counted FILE serve …``.
 
 The number stands in FILE, eight bytes in the machine's order, at any moment.
-What goes past SQLAlchemy is not in it: the echoes of the listener.
+What the listener sends on its own connection is not in it: an echo every some seconds.
 """
 
 import mmap
+import sqlite3
 import struct
 import sys
 import threading
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, event
+import psycopg
+from sqlalchemy import Pool, event
 
 from gateway.cli import main
 
@@ -28,12 +30,24 @@ def _count_into(file: Path) -> None:
         memory = mmap.mmap(opened.fileno(), 8)
     lock, number = threading.Lock(), 0
 
-    @event.listens_for(Engine, "before_cursor_execute")
-    def _note(*_: Any) -> None:
+    def note(*_: Any) -> None:
         nonlocal number
         with lock:
             number += 1
             struct.pack_into("q", memory, 0, number)
+
+    class Cursor(psycopg.Cursor[Any]):
+        def execute(self, *arguments: Any, **options: Any) -> "Cursor":
+            note()
+            return super().execute(*arguments, **options)
+
+    # By the drivers: not every statement passes SQLAlchemy on its way.
+    @event.listens_for(Pool, "connect")
+    def _count(connection: Any, _record: Any) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            connection.set_trace_callback(note)
+        else:
+            connection.cursor_factory = Cursor
 
 
 if __name__ == "__main__":

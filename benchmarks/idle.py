@@ -25,7 +25,7 @@ TARGET = {"cpu_percent": 2, "memory_kb_each": 40, "healthz_p99_ms": 10, "stateme
 def measure(database_url: str, folder: Path) -> Iterator[dict[str, Any]]:
     count_file = folder / "statements"
     with probing() as probe, installation(database_url, folder) as ready, one_waiting(ready, probe) as waiting:
-        fill(ready, waiting, COUNT + WARM_UP)
+        fill(ready, waiting, COUNT + 1)
         ready.program = (sys.executable, "-m", "benchmarks.counted", str(count_file))
         for name in ("held requests", "event streams"):
             with serving(ready, "--no-worker"):
@@ -35,20 +35,16 @@ def measure(database_url: str, folder: Path) -> Iterator[dict[str, Any]]:
 
 async def _hold(ready: Installation, waiting: Waiting, count_file: Path, *, are_streams: bool) -> dict[str, Any]:
     gateway = ready.processes[-1]
-    async with (
-        connected(ready.url) as health,
-        connected_often(ready.url, WARM_UP) as first,
-        connected_often(ready.url, COUNT) as rest,
-    ):
-        # What serving takes at all is not the price of those who wait.
-        await _attach(ready, waiting, first, 0, count_file, are_streams=are_streams)
-        before_percent, _ = await _watch(ready, health, BEFORE_S)
+    # What serving takes at all is not the price of those who wait.
+    await _warm_up(ready, waiting)
+    async with connected_often(ready.url, COUNT) as connections:
+        before_percent, _ = await _watch(ready, BEFORE_S)
         memory = gateway.memory_info().rss
         sent_at_s = time.perf_counter()
-        await _attach(ready, waiting, rest, WARM_UP, count_file, are_streams=are_streams)
+        await _attach(ready, waiting, connections, count_file, are_streams=are_streams)
         window_s = min(WINDOW_S, HOLD_S - 3 - (time.perf_counter() - sent_at_s))
         statements = read_count(count_file)
-        percent, times_s = await _watch(ready, health, window_s)
+        percent, times_s = await _watch(ready, window_s)
         return {
             "cpu_percent": round(percent - before_percent, 2),
             "cpu_percent_before": round(before_percent, 2),
@@ -59,18 +55,23 @@ async def _hold(ready: Installation, waiting: Waiting, count_file: Path, *, are_
         }
 
 
+async def _warm_up(ready: Installation, waiting: Waiting) -> None:
+    async with connected_often(ready.url, WARM_UP) as connections:
+        path = f"/api/v1/approvals/{waiting.approval_id(COUNT)}?wait=1"
+        await asyncio.gather(*(one.ask("GET", path, bearing(ready.app_key)) for one in connections))
+
+
 async def _attach(
     ready: Installation,
     waiting: Waiting,
     connections: list[Connection],
-    first: int,
     count_file: Path,
     *,
     are_streams: bool,
 ) -> None:
     """Each connection waits for another call, and the last of them has been read."""
     least = read_count(count_file) + LEAST_STATEMENTS * len(connections)
-    for number, connection in enumerate(connections, first):
+    for number, connection in enumerate(connections):
         held = f"/api/v1/approvals/{waiting.approval_id(number)}?wait={HOLD_S}"
         stream = f"/api/v1/jobs/{waiting.job_id(number)}/events"
         connection.send("GET", stream if are_streams else held, bearing(ready.app_key))
@@ -80,12 +81,13 @@ async def _attach(
         await asyncio.sleep(QUIET_S)
 
 
-async def _watch(ready: Installation, health: Connection, window_s: float) -> tuple[float, list[float]]:
+async def _watch(ready: Installation, window_s: float) -> tuple[float, list[float]]:
     """Percent of a core, and the seconds that looks at /healthz took meanwhile."""
     times_s: list[float] = []
-    cpu_s, first_s = ready.cpu_s(), time.perf_counter()
-    while (began_s := time.perf_counter()) < first_s + window_s:
-        await health.ask("GET", "/healthz", {})
-        times_s.append(time.perf_counter() - began_s)
-        await asyncio.sleep(HEALTH_EVERY_S)
-    return (ready.cpu_s() - cpu_s) * 100 / (time.perf_counter() - first_s), times_s
+    async with connected(ready.url) as health:
+        cpu_s, first_s = ready.cpu_s(), time.perf_counter()
+        while (began_s := time.perf_counter()) < first_s + window_s:
+            await health.ask("GET", "/healthz", {})
+            times_s.append(time.perf_counter() - began_s)
+            await asyncio.sleep(HEALTH_EVERY_S)
+        return (ready.cpu_s() - cpu_s) * 100 / (time.perf_counter() - first_s), times_s

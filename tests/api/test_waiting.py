@@ -42,9 +42,9 @@ class HastySignals(Signals):
     """Nothing is ever signalled, and time flies: each wait is over at once, and the process ends with the fifth."""
 
     closing: Closing
-    sent: list[str]
+    uses: list[object]
     waited_s: list[float] = field(default_factory=list)
-    sent_before: list[int] = field(default_factory=list)  #: each wait
+    used_before: list[int] = field(default_factory=list)  #: each wait
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class HastySignals(Signals):
 
     async def wait(self, timeout_s: float) -> bool:
         self.waited_s.append(timeout_s)
-        self.sent_before.append(len(self.sent))
+        self.used_before.append(len(self.uses))
         if len(self.waited_s) == 5:
             self.closing.begin()
         return self.closing.has_begun
@@ -63,23 +63,26 @@ class HastySignals(Signals):
 
 @pytest.fixture
 def hasty(gateway: Gateway, app: FastAPI) -> HastySignals:
-    signals = HastySignals(app.state.closing, statements_of(gateway))
+    signals = HastySignals(app.state.closing, uses_of(gateway))
     gateway.database.signals = signals
     return signals
 
 
-def statements_of(gateway: Gateway) -> list[str]:
-    """Every statement that the gateway sends its database from now on."""
-    sent: list[str] = []
-    event.listen(gateway.database.engine, "before_cursor_execute", lambda *given: sent.append(given[2]))
-    return sent
+def uses_of(gateway: Gateway) -> list[object]:
+    """Every time from now on that the gateway takes a connection to its database: no statement goes another way."""
+    uses: list[object] = []
+    database = gateway.database
+    for pool in {database.engine.pool, database.read_engine.pool}:
+        event.listen(pool, "checkout", lambda *given: uses.append(given[1]))
+    return uses
 
 
 def test_keep_alive_of_a_stream_asks_the_database_nothing(shop, gateway, hasty):
     job_id = submit(gateway, make_app("shop")).job.id
     stream = shop.get(f"/api/v1/jobs/{job_id}/events")
     assert stream.text.count(": ping") == 4
-    assert hasty.sent_before == [len(hasty.sent)] * 5
+    assert hasty.uses  # when it was opened
+    assert hasty.used_before == [len(hasty.uses)] * 5
 
 
 def test_held_request_waits_for_all_of_its_time_at_once(shop, gateway, hasty):
@@ -165,18 +168,18 @@ class TestOnPostgres:
     def test_waiting_holds_neither_a_thread_nor_a_connection(self, waits, elsewhere):
         app, approval, held = waits
         pool = app.state.gateway.database.engine.pool
-        sent = statements_of(app.state.gateway)
-        wait_until_quiet(sent)
-        sent.clear()
+        uses = uses_of(app.state.gateway)
+        wait_until_quiet(uses)
+        uses.clear()
         time.sleep(1.0)
-        assert (sent, pool.checkedout(), [one.done() for one in held]) == ([], 0, [False] * len(held))
+        assert (uses, pool.checkedout(), [one.done() for one in held]) == ([], 0, [False] * len(held))
         decide(elsewhere, make_person(elsewhere), approval)
         assert all('"approved"' in one.result(timeout=10) for one in held[:-1])
 
     def test_cut_connection_loses_nobody(self, waits, elsewhere):
         app, approval, held = waits
         reviewer = make_person(elsewhere)
-        wait_until_quiet(statements_of(app.state.gateway))
+        wait_until_quiet(uses_of(app.state.gateway))
         with elsewhere.database.write() as session:
             assert session.connection().execute(CUT_LISTENERS).scalars().all() == [True]
         # Nobody listens now.
@@ -186,9 +189,9 @@ class TestOnPostgres:
         assert "event: approval.decided" in held[-1].result(timeout=10)
 
 
-def wait_until_quiet(sent: list[str]) -> None:
-    """All waits have been taken: nothing more is sent."""
+def wait_until_quiet(uses: list[object]) -> None:
+    """All waits have been taken: the database is not used any more."""
     before = -1
-    while before < len(sent) or not sent:
-        before = len(sent)
+    while before < len(uses) or not uses:
+        before = len(uses)
         time.sleep(0.5)
