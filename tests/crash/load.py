@@ -1,11 +1,13 @@
 """Jobs that come one after the other, from several apps at once, until it is enough."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import cycle
 
+from tests.crash.case import ENDED_WITHIN_S
 from tests.crash.people import Job, People
 from tests.crash.points import Talk
 
@@ -18,6 +20,7 @@ class Load:
     talks: tuple[Talk, ...]
     jobs: list[Job] = field(default_factory=list)
     failures: list[BaseException] = field(default_factory=list)
+    deadline_s: float = float("inf")  #: monotonic
     _enough: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -26,7 +29,8 @@ class Load:
         return sum(job.ended_at_s > 0 for job in self.jobs)
 
     def stop(self) -> None:
-        """No further job is submitted."""
+        """No further job is submitted, and those on their way have to end in time."""
+        self.deadline_s = time.monotonic() + ENDED_WITHIN_S
         self._enough.set()
 
     def run(self) -> None:
@@ -36,7 +40,7 @@ class Load:
             job = self.people.new_job(talk)
             self.jobs.append(job)
             try:
-                self.people.see_through(job)
+                self.people.see_through(job, lambda: self.deadline_s)
             except BaseException as failure:
                 self.failures.append(failure)
                 return
