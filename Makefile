@@ -18,7 +18,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test tests check lint types layers dependencies schema torture bench lock clean
+.PHONY: help run test tests check lint types layers dependencies schema crash torture bench lock clean
 
 help:  ## list these commands
 	@awk -F ':.*  ## ' '/^[a-z]+:.*  ## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
@@ -31,7 +31,6 @@ test: check tests  ## run every check and every test
 tests: .venv/ok  ## run the tests alone
 	@$(BIN)/pytest -n $(WORKERS) --ignore=tests/acceptance --ignore=tests/crash
 	@$(BIN)/pytest tests/acceptance
-	@$(BIN)/pytest -n $(CRASH_WORKERS) tests/crash
 
 check: lint types layers dependencies schema  ## run every check alone
 
@@ -51,6 +50,9 @@ dependencies: .venv/ok  ## check that every dependency is declared and used
 schema: .venv/ok  ## check that the migrations make the tables that the code describes
 	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && export COUNTERSIGN_DATABASE_URL="sqlite:///$$dir/check.db" && \
 		$(BIN)/countersign migrate >/dev/null && $(BIN)/alembic check
+
+crash: .venv/ok  ## kill, freeze and starve the product for a few minutes
+	@$(BIN)/pytest -n $(CRASH_WORKERS) tests/crash
 
 torture: .venv/ok  ## kill, freeze and starve the product for hours: ARGS="--torture 3 -k sqlite" for minutes
 	@$(BIN)/pytest -p no:randomly -o faulthandler_timeout=0 -m torture --torture 40 tests/crash $(ARGS)
