@@ -9,9 +9,9 @@ import itertools
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
+from typing import Any, Protocol
 
 from gateway.demo.validation import request_checker
 from gateway.domain.approval import Choice
@@ -23,7 +23,8 @@ from gateway.errors import DatabaseUnavailable, GatewayError, NotInDoubt, NotUnd
 from gateway.runner.worker import Worker
 from gateway.store.tables import Approval
 from gateway.tools.base import CallContext, InDoubt, Outcome, Ran
-from gateway.usecases import approvals, deadlines, expiring, jobs, recovery, resolutions
+from gateway.usecases import approvals, circuits, deadlines, expiring, jobs, recovery, resolutions, turns
+from gateway.usecases.turns import Claim
 from tests.clock import SteppedDatabase
 from tests.factories import (
     beat,
@@ -38,7 +39,7 @@ from tests.faults.store import Faults, nothing
 from tests.rows import Ask, Piece, read_rows
 
 MAX_TRIES = 1_000
-BUSY = ModelTrouble("model_unavailable", "Mistral answered 503.", is_permanent=False)
+NARROW = "narrow"  # a model that answers one call at a time
 
 
 class Plan(Protocol):
@@ -59,20 +60,26 @@ class NoPause(threading.Event):
 
 
 class RoundModel:
-    """Answers a round in the same way however often it is asked; the first time in vain where trouble is due."""
+    """Answers a round in the same way however often it is asked; with trouble, until that has been recorded."""
 
-    def __init__(self, rounds: Sequence[ModelAnswer], troubled: frozenset[int] = frozenset()) -> None:
+    def __init__(self, rounds: Sequence[ModelAnswer], troubled: Mapping[int, ModelTrouble] | None = None) -> None:
         self._rounds = rounds
-        self._troubled = set(troubled)
+        self._troubled = dict(troubled or {})
+        self._gave_trouble: set[int] = set()
         self._check = request_checker()
 
     def complete(self, request: ModelRequest) -> ModelAnswer:
         self._check({"model": request.model, "messages": request.messages, "tools": request.tools}, False)
         round: int = sum(message["role"] == "assistant" for message in request.messages) + 1
         if round in self._troubled:
-            self._troubled.discard(round)
-            raise BUSY
+            self._gave_trouble.add(round)
+            raise self._troubled[round]
         return self._rounds[round - 1]
+
+    def recover(self) -> None:
+        """What it gave trouble with, it answers from now on."""
+        for round in self._gave_trouble:
+            self._troubled.pop(round, None)
 
 
 class Flow:
@@ -87,7 +94,8 @@ class Flow:
         tools = (self.pay, self.mail, self.vague, brief)
         # On SQLite all threads are one process; on PostgreSQL each caller has a process of its own.
         processes = 1 if database.is_sqlite else threads
-        self.gateways = [make_gateway(database, *tools, undo_hold_s=5.0) for _ in range(processes)]
+        policy: dict[str, Any] = {"undo_hold_s": 5.0, "circuit_failures": 1, "model_limits": {NARROW: 1}}
+        self.gateways = [make_gateway(database, *tools, **policy) for _ in range(processes)]
         self.gateway = self.gateways[0]
         self.person = make_person(self.gateway)
         self.app = make_app()
@@ -132,8 +140,8 @@ class Flow:
             for caller in [pool.submit(caller) for caller in callers]:
                 caller.result()
 
-    def submit(self, key: str) -> str:
-        wanted, ids = submission(idempotency_key=key), set()
+    def submit(self, key: str, model: str | None = None) -> str:
+        wanted, ids = submission(idempotency_key=key, model=model), set()
         self.act(f"submit {key} {len(self.done)}", lambda: ids.add(jobs.submit(self.gateway, self.app, wanted).job.id))
         [id] = ids
         return id
@@ -154,8 +162,19 @@ class Flow:
             beat(gateway)
         self.act("warn", lambda: expiring.warn_due(self.gateway))
         self.act("expire", lambda: approvals.expire_due(self.gateway))
+        self.act("wake", lambda: circuits.wake_waiting(self.gateway))
         self.act("deadlines", lambda: deadlines.end_overdue(self.gateway))
         self.act("requeue", lambda: recovery.requeue_quiet(self.gateway, 60.0))
+
+    def claim_turn(self, job_id: str) -> Claim:
+        """Somebody asks the model, and has no answer yet."""
+        claims: list[Claim | None] = []
+        self.act("claim", lambda: claims.append(turns.claim_turn(self.gateway, job_id)))
+        assert claims[-1] is not None
+        return claims[-1]
+
+    def record_answer(self, claim: Claim, said: ModelAnswer) -> None:
+        self.act("answer", lambda: turns.record_answer(self.gateway, claim, said))
 
     def cancel(self, job_id: str) -> None:
         self.act("cancel", lambda: jobs.cancel(self.gateway, self.app, job_id))
@@ -167,21 +186,28 @@ class Flow:
             settles=NotInDoubt,
         )
 
-    def work(self, model: RoundModel, *, handler: str = "") -> None:
-        """Every piece of queued work (for this handler) is done, and what it has queued in turn."""
+    def work(self, model: RoundModel, *, handler: str = "", only: str = "") -> None:
+        """Every piece of queued work (for this handler, about this row) is done, and what it has queued in turn."""
         self.model = model
         self.workers = [Worker(gateway, model) for gateway in self.gateways]
-        while pieces := [piece for piece in self._queued() if handler in ("", piece.handler)]:
+        while pieces := self._queued(handler, only):
             for piece in pieces:
                 self._do(piece.handler, piece.arguments)
                 self.done.add(piece.id)
+                model.recover()
 
-    def _queued(self) -> list[Piece]:
-        return [piece for piece in read_rows(self.ask).pieces if piece.id not in self.done]
+    def _queued(self, handler: str, only: str) -> list[Piece]:
+        return [
+            piece
+            for piece in read_rows(self.ask).pieces
+            if piece.id not in self.done and handler in ("", piece.handler) and only in ("", piece.arguments[0])
+        ]
 
     def _do(self, handler: str, arguments: tuple[str, ...]) -> None:
         turn = itertools.count()
-        name = f"{handler} {len(self.done)}"
+        # The same in every piece of work that wants the same thing.
+        rounds = {id: row["rounds"] for id, row in read_rows(self.ask).jobs.items()}
+        name = f"{handler} {arguments} {rounds.get(arguments[0], '')}"
 
         def try_once(worker: Worker) -> None:
             self.plan.begin(name)

@@ -1,22 +1,26 @@
-"""The ordinary life of two jobs, with everything that can become of a call, and what must be true at its end."""
+"""The ordinary life of some jobs, with everything that can become of a call, and what must be true at its end."""
 
 from gateway.domain.approval import Approve, Reject, Respond
 from gateway.domain.execution import Resolution
+from gateway.domain.turn import ModelTrouble
 from gateway.store.tables import Approval
 from tests.factories import answer, call, load_approval, load_approvals, load_job, tool_results, verdicts
-from tests.faults.flow import Flow, RoundModel
+from tests.faults.flow import NARROW, Flow, RoundModel
 from tests.row_invariants import ChainWatch, check_events, check_turns
 from tests.rows import read_rows
 
 SEEN = '{"n": 1}'
 EDITED = '{"n": 2.50}'
+MAX_TURNS = 200
+ODD = ModelTrouble("model_odd", "Something is wrong.", is_permanent=False)
+AWAY = ModelTrouble("model_unavailable", "Mistral answered 503.", is_permanent=False)
 
 
 def live(flow: Flow) -> None:
-    """Two jobs from their submission to their end, with everything that can become of a call; checked."""
+    """Some jobs from their submission to their end, with everything that can become of a call; checked."""
     asked = [call(name, SEEN) for name in ("mail", "mail", "pay", "pay", "mail", "brief")]
     first, second = answer(*asked), answer(call("vague", SEEN))
-    model = RoundModel([first, second, answer(text="Done.")], troubled=frozenset({3}))
+    model = RoundModel([first, second, answer(text="Done.")], troubled={2: ODD, 3: AWAY})
     job_id = flow.submit("one")
     flow.work(model)
     plain, edited, rejected, answered, taken_back, brief = load_approvals(flow.gateway, job_id)
@@ -40,9 +44,17 @@ def live(flow: Flow) -> None:
     flow.work(model)
     flow.resolve(doubtful, Resolution.RAN, "receipt 7")
     flow.work(model)
+    # A model that is away is asked when it is somebody's turn to try. Who fails after that waits for the next turn.
+    for _ in range(MAX_TURNS):
+        if load_job(flow.gateway, job_id).status == "succeeded":
+            break
+        flow.database.pass_time(11.0)
+        flow.look_after()
+        flow.work(model)
     _check_first(flow, job_id, [plain, edited, rejected, answered, taken_back, brief, doubtful])
     assert flow.submit("one") == job_id
     _cancel_another(flow)
+    _wait_for_a_model(flow)
     _check_rows(flow)
 
 
@@ -58,6 +70,18 @@ def _cancel_another(flow: Flow) -> None:
     assert verdicts(flow.gateway, held.id) == [("approve", "person"), ("cancel", "system")]
     assert verdicts(flow.gateway, pending.id) == [("cancel", "system")]
     assert flow.pay.calls == []
+
+
+def _wait_for_a_model(flow: Flow) -> None:
+    """A job whose model is busy with another one goes on as soon as that is over."""
+    model = RoundModel([answer(text="Done.")])
+    first, second = flow.submit("three", NARROW), flow.submit("four", NARROW)
+    claim = flow.claim_turn(first)
+    flow.work(model, only=second)
+    assert load_job(flow.gateway, second).status == "queued"
+    flow.record_answer(claim, answer(text="Done."))
+    flow.work(model)
+    assert [load_job(flow.gateway, job_id).status for job_id in (first, second)] == ["succeeded"] * 2
 
 
 def _check_first(flow: Flow, job_id: str, rows: list[Approval]) -> None:
@@ -88,7 +112,7 @@ def _check_first(flow: Flow, job_id: str, rows: list[Approval]) -> None:
 def _check_rows(flow: Flow) -> None:
     """No job twice, no gap in any feed, a whole chain of decisions."""
     rows = read_rows(flow.ask)
-    assert len(rows.jobs) == 2
+    assert len(rows.jobs) == 4
     check_events(rows)
     check_turns(rows)
     ChainWatch().check(rows)
