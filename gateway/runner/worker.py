@@ -1,9 +1,13 @@
-"""What a worker does when a queue hands it a job or an approved call. It keeps nothing between steps."""
+"""What a worker does when a queue hands it a job or an approved call.
+
+It keeps nothing between steps but what the database could not take yet.
+"""
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Protocol
 
 from gateway.domain.turn import ModelAnswer, ModelRequest, ModelTrouble
@@ -12,6 +16,8 @@ from gateway.errors import DatabaseUnavailable
 from gateway.tools.base import InDoubt, Outcome
 from gateway.usecases import claims, outcomes, turns
 from gateway.usecases.gateway import Gateway
+
+Record = Callable[[], None]
 
 _log = logging.getLogger(__name__)
 
@@ -32,6 +38,7 @@ class Worker:
         self._model = model
         self._lock = threading.Lock()
         self._busy_with: set[str] = set()
+        self._unrecorded: dict[str, Record] = {}
 
     def handlers(self) -> Handlers:
         return Handlers(advance_job=self.advance_job, run_call=self.run_call)
@@ -41,35 +48,53 @@ class Worker:
         with self._alone_with(job_id) as is_alone:
             if not is_alone:
                 return
+            self._record_what_is_left(job_id)
             claim = turns.claim_turn(self._gateway, job_id)
-            if claim is None:
-                return
-            try:
-                turns.record_answer(self._gateway, claim, self._model.complete(claim.request))
-            except ModelTrouble as trouble:
-                _log.warning(
-                    "model call gave no answer",
-                    extra={"event": "turn.delayed", "job_id": job_id, "code": trouble.code, "reason": trouble.reason},
-                )
-                turns.record_trouble(self._gateway, claim, trouble)
-            except DatabaseUnavailable:
-                raise
-            except Exception:
-                # Whatever a model may send: the call is counted and given up in the end, never repeated for ever.
-                _log.exception("answer cannot be taken", extra={"event": "turn.broke_off", "job_id": job_id})
-                reason = "The answer of the model cannot be taken."
-                unusable = ModelTrouble("model_bad_answer", reason, is_permanent=False)
-                turns.record_trouble(self._gateway, claim, unusable)
+            if claim is not None:
+                self._record(job_id, self._answer_to(claim))
 
     def run_call(self, approval_id: str, attempt: int) -> None:
         """The approved call was run, if it may and nobody else is at it, and its outcome is recorded."""
         with self._alone_with(approval_id) as is_alone:
             if not is_alone:
                 return
+            self._record_what_is_left(approval_id)
             call = claims.claim_call(self._gateway, approval_id, attempt)
-            if call is None:
-                return
-            outcomes.record_outcome(self._gateway, call, self._run(call))
+            if call is not None:
+                self._record(approval_id, partial(outcomes.record_outcome, self._gateway, call, self._run(call)))
+
+    def _record(self, row_id: str, record: Record) -> None:
+        """It is in the database. While that is away it is kept for the next try: nobody else knows what came back."""
+        try:
+            record()
+        except DatabaseUnavailable:
+            self._unrecorded[row_id] = record
+            raise
+
+    def _record_what_is_left(self, row_id: str) -> None:
+        if (record := self._unrecorded.pop(row_id, None)) is not None:
+            self._record(row_id, record)
+
+    def _answer_to(self, claim: turns.Claim) -> Record:
+        """What there is to record once the model was asked."""
+        try:
+            return partial(self._record_answer, claim, self._model.complete(claim.request))
+        except ModelTrouble as trouble:
+            _log.warning(
+                "model call gave no answer",
+                extra={"event": "turn.delayed", "job_id": claim.job_id, "code": trouble.code, "reason": trouble.reason},
+            )
+            return partial(turns.record_trouble, self._gateway, claim, trouble)
+        except Exception:
+            return partial(turns.record_trouble, self._gateway, claim, _unusable(claim))
+
+    def _record_answer(self, claim: turns.Claim, answer: ModelAnswer) -> None:
+        try:
+            turns.record_answer(self._gateway, claim, answer)
+        except DatabaseUnavailable:
+            raise
+        except Exception:
+            turns.record_trouble(self._gateway, claim, _unusable(claim))
 
     def _run(self, call: claims.ClaimedCall) -> Outcome:
         try:
@@ -91,3 +116,9 @@ class Worker:
             if is_alone:
                 with self._lock:
                     self._busy_with.discard(row_id)
+
+
+def _unusable(claim: turns.Claim) -> ModelTrouble:
+    """Whatever a model may send: the call is counted and given up in the end, never repeated for ever."""
+    _log.exception("answer cannot be taken", extra={"event": "turn.broke_off", "job_id": claim.job_id})
+    return ModelTrouble("model_bad_answer", "The answer of the model cannot be taken.", is_permanent=False)
