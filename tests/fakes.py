@@ -1,10 +1,14 @@
-"""Stand-ins for the world outside: a tool that keeps what it was called with, and a model that answers from a list."""
+"""Stand-ins for the world outside: a tool that keeps what it was called with, a model that answers from a list,
+and a database that is out of reach at times."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from gateway.domain.turn import ModelAnswer, ModelRequest
+from gateway.errors import DatabaseUnavailable
+from gateway.store.session import Database, Session
 from gateway.tools.base import CallContext, Outcome, Ran, ToolDefinition
 
 ANY_OBJECT = {"type": "object", "properties": {}}
@@ -59,3 +63,16 @@ class ScriptedModel:
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+
+class AwayDatabase(Database):
+    """A database that can be put out of reach, for those who write."""
+
+    is_away = False
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        if self.is_away:
+            raise DatabaseUnavailable
+        with super().write() as session:
+            yield session

@@ -71,11 +71,16 @@ class Engine:
             self._lease = lease
 
     def is_executor_alive(self, session: Session, executor_id: str, now: datetime) -> bool:
-        """True for this process, and for another one whose lease has not run out by ``now``."""
+        """True for this process, and for another one whose lease has not run out by ``now``.
+
+        True for everybody while this process cannot know better (``Lease.can_tell_the_dead``).
+        """
         if executor_id == self.executor_id:
             return True
         if self._database.is_sqlite:
             return False
+        if not self._can_tell_the_dead():
+            return True
         lease_s = self._lease.lease_s if self._lease else DEFAULT_LEASE_S
         return executors.is_alive(session, executor_id, now, lease_s)
 
@@ -94,6 +99,7 @@ class Engine:
             self.executor_id,
             handlers,
             lease_s=lease_s,
+            can_tell_the_dead=self._can_tell_the_dead,
             client=self._client,
             reader=self._reader,
         )
@@ -139,6 +145,9 @@ class Engine:
         with self._database.write() as session:
             executors.remove_silent(session, self._database.now(session), older_than_s)
         return purged
+
+    def _can_tell_the_dead(self) -> bool:
+        return self._lease is None or self._lease.can_tell_the_dead()
 
     def _enqueue(self, session: Session, piece: Piece, delay_s: float) -> None:
         if delay_s > 0:

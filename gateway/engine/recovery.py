@@ -17,6 +17,7 @@ from gateway.store import executors
 from gateway.store.session import Database, driver_errors
 
 BEATS_PER_LEASE = 3
+LATE_AFTER_LEASES = 2 / BEATS_PER_LEASE
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +30,7 @@ class Lease:
         self._database = database
         self._executor_id = executor_id
         self._beaten_at_s = time.monotonic()
+        self._blind_until_s = self._beaten_at_s
         self._beating = Periodic("countersign-beat", lease_s / BEATS_PER_LEASE, self._beat)
 
     def start(self) -> None:
@@ -54,11 +56,25 @@ class Lease:
         if not self._database.is_sqlite and time.monotonic() - self._beaten_at_s > self.lease_s:
             raise DatabaseUnavailable
 
+    def can_tell_the_dead(self) -> bool:
+        """False while the database is out of reach, and for a lease after that.
+
+        Then those who live could not show it either, and are silent without being dead.
+        """
+        now_s = time.monotonic()
+        return self._database.is_sqlite or not (self._is_late(now_s) or now_s < self._blind_until_s)
+
     def _beat(self) -> None:
         began_s = time.monotonic()
         with self._database.write() as session:
             executors.beat(session, self._executor_id, self._database.now(session))
+        if self._is_late(began_s):
+            self._blind_until_s = began_s + self.lease_s
         self._beaten_at_s = began_s
+
+    def _is_late(self, now_s: float) -> bool:
+        """True when a beat is overdue: an outage that begins just before one and ends here may outlast a lease."""
+        return now_s - self._beaten_at_s > LATE_AFTER_LEASES * self.lease_s
 
 
 class Recovery:
@@ -72,6 +88,7 @@ class Recovery:
         *,
         client: DBOSClient,
         reader: DBOSClient,
+        can_tell_the_dead: Callable[[], bool],
         find_active: Callable[[], set[str]],
         wake_all: Callable[[], None],
     ) -> None:
@@ -80,6 +97,7 @@ class Recovery:
         self._lease_s = lease_s
         self._client = client
         self._reader = reader
+        self._can_tell_the_dead = can_tell_the_dead
         self._find_active = find_active
         self._wake_all = wake_all
         self._suspects: set[tuple[str, int | None]] = set()
@@ -108,7 +126,7 @@ class Recovery:
     def _recover_dead(self, pending: list[WorkflowStatus]) -> int:
         holders = {workflow.executor_id for workflow in pending if workflow.executor_id} - {self._executor_id}
         dead = sorted(holders - self._find_alive()) if holders else []
-        if not dead:
+        if not dead or not self._can_tell_the_dead():
             return 0
         handles = DBOS._recover_pending_workflows(dead)
         logger.warning(

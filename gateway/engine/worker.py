@@ -48,6 +48,7 @@ class Worker:
         handlers: Handlers,
         *,
         lease_s: float,
+        can_tell_the_dead: Callable[[], bool],
         client: DBOSClient,
         reader: DBOSClient,
     ) -> None:
@@ -70,6 +71,7 @@ class Worker:
             lease_s,
             client=client,
             reader=reader,
+            can_tell_the_dead=can_tell_the_dead,
             find_active=self._find_active,
             wake_all=self._wake_all,
         )

@@ -10,6 +10,7 @@ from gateway.engine.engine import Engine
 from gateway.store import executors
 from gateway.store.session import Database, Session
 from tests.engine.workers import Notebook, other_process, wait_until, working
+from tests.fakes import AwayDatabase
 
 LEASE_S = 0.5
 
@@ -110,6 +111,25 @@ def test_executor_that_falls_silent_is_dead_after_its_lease(postgres_database: D
     time.sleep(0.6)
     assert not _sees(postgres_database, engine, "gone")
     engine.stop()
+
+
+def test_nobody_is_taken_for_dead_by_one_who_could_not_reach_the_database(postgres_url: str) -> None:
+    """After an outage that is longer than the lease everybody seems silent; one who lives has to have time to beat."""
+    database = AwayDatabase(postgres_url)
+    engine = Engine(database)
+    with database.write() as session:
+        executors.beat(session, "other", database.now(session))
+    engine.hold_lease(LEASE_S)
+    database.is_away = True
+    time.sleep(1.5 * LEASE_S)
+    assert _sees(database, engine, "other")
+    database.is_away = False
+    time.sleep(LEASE_S / 2)  # by now it has beaten again itself
+    assert _sees(database, engine, "other")
+    time.sleep(1.5 * LEASE_S)
+    assert not _sees(database, engine, "other")
+    engine.stop()
+    database.dispose()
 
 
 @pytest.mark.parametrize("other", ["", "0" * 32])

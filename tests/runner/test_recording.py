@@ -1,7 +1,6 @@
 """What came back from outside is not lost while the database is away: the worker that has it is alive."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
@@ -10,7 +9,6 @@ from gateway.domain.execution import Resolution
 from gateway.domain.turn import ModelAnswer, ModelRequest
 from gateway.errors import DatabaseUnavailable
 from gateway.runner.worker import Worker
-from gateway.store.session import Database, Session
 from gateway.store.tables import Approval
 from gateway.tools.base import CallContext, Outcome, Ran
 from gateway.usecases import resolutions
@@ -29,20 +27,7 @@ from tests.factories import (
     submit,
     tool_results,
 )
-from tests.fakes import RecordingTool, ScriptedModel
-
-
-class AwayDatabase(Database):
-    """It can be made to answer nobody who writes."""
-
-    is_away = False
-
-    @contextmanager
-    def write(self) -> Iterator[Session]:
-        if self.is_away:
-            raise DatabaseUnavailable
-        with super().write() as session:
-            yield session
+from tests.fakes import AwayDatabase, RecordingTool, ScriptedModel
 
 
 class DepartingModel(ScriptedModel):
