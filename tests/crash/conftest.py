@@ -1,5 +1,6 @@
 """One installation per database for all tests of a test process: it has died many times before it ends."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -13,6 +14,7 @@ from tests import databases
 from tests.crash.installation import Installation, installed
 from tests.crash.people import People
 from tests.crash.reckoning import reckon_all
+from tests.crash.server import own_server
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -64,9 +66,22 @@ def sqlite_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="session")
-def postgres_site(postgres_server: URL, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def roomy_server(request: pytest.FixtureRequest) -> Iterator[URL]:
+    """A server for this test process alone, unless the variable names one.
+
+    The one that all test processes share has not enough connections for the installations of all of them.
+    """
+    if os.environ.get(databases.POSTGRES_VARIABLE):
+        yield request.getfixturevalue("postgres_server")
+        return
+    with own_server() as server:
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def postgres_site(roomy_server: URL, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("postgres")
-    with databases.postgres_copy(postgres_server, None) as url:
+    with databases.postgres_copy(roomy_server, None) as url:
         yield from _site(url, folder)
 
 

@@ -31,10 +31,10 @@ pytestmark = pytest.mark.torture
     ],
 )
 def test_a_guard_that_is_taken_away_is_missed(
-    guard: str, test: Callable[[Site], None], missed: str, postgres_server: URL, tmp_path: Path
+    guard: str, test: Callable[[Site], None], missed: str, roomy_server: URL, tmp_path: Path
 ) -> None:
     with (
-        databases.postgres_copy(postgres_server, None) as url,
+        databases.postgres_copy(roomy_server, None) as url,
         installed(url, tmp_path, **{guards.VARIABLE: guard}) as made,
         closing(People(made)) as people,
         pytest.raises(AssertionError, match=missed),

@@ -60,11 +60,11 @@ def test_work_of_a_dead_process_goes_on_as_soon_as_the_next_one_is_ready(sqlite_
 
 @pytest.mark.torture
 def test_work_of_a_dead_worker_is_taken_over_in_time_with_the_settings_as_they_come(
-    postgres_server: URL, tmp_path: Path, rounds: int, say: Callable[[str], None]
+    roomy_server: URL, tmp_path: Path, rounds: int, say: Callable[[str], None]
 ) -> None:
     worst_s = 0.0
     with (
-        databases.postgres_copy(postgres_server, None) as url,
+        databases.postgres_copy(roomy_server, None) as url,
         installed(url, tmp_path, COUNTERSIGN_LEASE_S="15") as made,
         closing(People(made)) as people,
     ):
