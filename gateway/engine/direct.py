@@ -10,9 +10,9 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
 
 from gateway.engine import queue_rows, work
+from gateway.engine.places import Place
 from gateway.engine.queue_rows import Ended, Piece
 from gateway.errors import DatabaseUnavailable
 from gateway.store.session import Database
@@ -25,20 +25,26 @@ RETRY_S = 1.0
 logger = logging.getLogger(__name__)
 
 
-class Slot(Protocol):
-    """A place among the pieces of work that a worker does at a time."""
-
-    def release(self) -> None: ...
-
-
 class DirectWork:
     """The pieces that this process queued and does itself, from their beginning to the note of their end."""
 
-    def __init__(self, database: Database, executor_id: str, *, threads: int, stopping: threading.Event) -> None:
-        """No thread runs before ``start``. ``stopping`` says that the process is about to end."""
+    def __init__(
+        self,
+        database: Database,
+        executor_id: str,
+        *,
+        threads: int,
+        stopping: threading.Event,
+        note_free: Callable[[str], None],
+    ) -> None:
+        """No thread runs before ``start``. ``stopping`` says that the process is about to end.
+
+        ``note_free`` is told the queue of every piece whose place has become free.
+        """
         self._database = database
         self._executor_id = executor_id
         self._stopping = stopping
+        self._note_free = note_free
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="countersign-work")
         self._changed = threading.Condition()
         self._ended: list[Ended] = []
@@ -48,9 +54,9 @@ class DirectWork:
     def start(self) -> None:
         self._noting.start()
 
-    def begin(self, piece: Piece, slot: Slot, body: Callable[[], None]) -> None:
+    def begin(self, piece: Piece, place: Place, body: Callable[[], None]) -> None:
         """The body is under way in a thread of its own; its row is committed."""
-        self._threads.submit(self._do, piece, slot, body)
+        self._threads.submit(self._do, piece, place, body)
 
     def unnoted(self) -> set[str]:
         """Pieces that have ended, which their rows do not say yet."""
@@ -66,20 +72,21 @@ class DirectWork:
             self._noting.join()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _do(self, piece: Piece, slot: Slot, body: Callable[[], None]) -> None:
+    def _do(self, piece: Piece, place: Place, body: Callable[[], None]) -> None:
         error = None
         try:
             work.do(body, piece.id, self._stopping)
         except work.WorkFailed as failure:
             error = str(failure)
         except work.LeftForRecovery:
-            slot.release()
+            place.release()
             return
-        # Before the slot is free: whoever looks for abandoned work in between must find it in one of the two.
+        # Before the place is free: whoever looks for abandoned work in between must find it in one of the two.
         with self._changed:
             self._ended.append(Ended(piece.id, error))
             self._changed.notify_all()
-        slot.release()
+        place.release()
+        self._note_free(piece.queue)
 
     def _note_ends(self) -> None:
         while True:

@@ -30,7 +30,6 @@ from gateway.store.session import Database, Session, announce, driver_errors
 
 DEFAULT_LEASE_S = 15.0
 PURGE_BATCH = 500
-FINISHED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 
 __all__ = ["DBOS_TABLES", "Engine", "Handlers", "check_engine", "migrate_engine"]
 
@@ -43,7 +42,6 @@ class Engine:
         self.executor_id = uuid.uuid4().hex
         self._database = database
         self._client = make_client(database)
-        self._reader = make_client(database, reads_only=True)
         self._lease: Lease | None = None
         self._worker: Worker | None = None
 
@@ -101,7 +99,6 @@ class Engine:
             lease_s=lease_s,
             can_tell_the_dead=self._can_tell_the_dead,
             client=self._client,
-            reader=self._reader,
         )
         # First, so that nobody recovers what this worker is about to take.
         self.hold_lease(lease_s)
@@ -137,7 +134,7 @@ class Engine:
 
         Raises: DatabaseUnavailable.
         """
-        before = (datetime.now(UTC) - timedelta(seconds=older_than_s)).isoformat()
+        before = datetime.now(UTC) - timedelta(seconds=older_than_s)
         purged = batch = self._purge_batch(before)
         while batch == PURGE_BATCH:
             batch = self._purge_batch(before)
@@ -154,23 +151,22 @@ class Engine:
             queue_rows.add(session, piece, delay_s=delay_s)
             return
         worker = self._worker
-        slot = worker.take_slot(piece) if worker is not None else None
-        if worker is None or slot is None:
+        place = worker.take_place(piece) if worker is not None else None
+        if worker is None or place is None:
             queue_rows.add(session, piece)
             announce(session, topic(piece.queue))
             return
-        session.after_rollback.append(slot.release)
+        session.after_rollback.append(place.release)
         if queue_rows.add(session, piece, executor_id=self.executor_id):
-            session.after_commit.append(partial(worker.begin, piece, slot))
+            session.after_commit.append(partial(worker.begin, piece, place))
         else:
-            slot.release()
+            place.release()
 
-    def _purge_batch(self, before: str) -> int:
+    def _purge_batch(self, before: datetime) -> int:
+        with self._database.read() as session:
+            finished = queue_rows.finished(session, before, PURGE_BATCH)
         with driver_errors():
-            finished = self._reader.list_workflows(
-                status=FINISHED, completed_before=before, limit=PURGE_BATCH, load_input=False, load_output=False
-            )
-            self._client.delete_workflows([workflow.workflow_id for workflow in finished])
+            self._client.delete_workflows(finished)
         return len(finished)
 
     def _give_up_lease(self) -> None:

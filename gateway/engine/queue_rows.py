@@ -1,8 +1,9 @@
-"""DBOS's rows of queued work, written as DBOS writes them, in a fraction of the time.
+"""Queued work as DBOS's rows: queueing it, taking it, putting it back and noting its end.
 
-``DBOSClient.enqueue_in_transaction`` puts its two statements together anew for
-every piece of work: a third of what a decision costs. These are the same rows
-by prepared statements; a contract test compares them column by column.
+DBOS itself puts its statements together anew for every piece of work: queueing
+one was a third of what a decision costs, and taking one more than doing it.
+These are the same rows by prepared statements; contract tests compare them
+with DBOS's column by column.
 """
 
 import json
@@ -10,26 +11,12 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, TableClause, bindparam, column, literal_column, table, update
-from sqlalchemy.dialects import postgresql, sqlite
-
-from gateway.engine.library import APPLICATION, APPLICATION_VERSION, POSTGRES_SCHEMA
-from gateway.store.prepared import Prepared
+from gateway.engine import queue_statements as statements
+from gateway.engine.library import APPLICATION, APPLICATION_VERSION
+from gateway.engine.queue_statements import WorkStatus
 from gateway.store.session import Session
-
-KINDS = ("sqlite", "postgresql")
-
-
-class WorkStatus(StrEnum):
-    """DBOS's words for where a piece of work stands, as far as we write them."""
-
-    ENQUEUED = "ENQUEUED"
-    DELAYED = "DELAYED"
-    PENDING = "PENDING"  #: being done by the executor that it names
-    SUCCESS = "SUCCESS"
-    ERROR = "ERROR"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +40,7 @@ def add(session: Session, piece: Piece, *, executor_id: str | None = None, delay
         status = WorkStatus.PENDING
     elif delay_s > 0:
         status = WorkStatus.DELAYED
-    added = _ADD.row(
+    added = statements.ADD.row(
         session,
         workflow_uuid=piece.id,
         status=status.value,
@@ -71,8 +58,43 @@ def add(session: Session, piece: Piece, *, executor_id: str | None = None, delay
     if added is None:
         return False
     inputs = json.dumps({"namedArgs": {}, "positionalArgs": piece.arguments}, separators=(",", ":"))
-    _ADD_INPUT.send(session, workflow_uuid=piece.id, inputs=inputs)
+    statements.ADD_INPUT.send(session, workflow_uuid=piece.id, inputs=inputs)
     return True
+
+
+def take(session: Session, executor_id: str, queue: str, count: int) -> list[Piece]:
+    """Up to so many pieces of the queue, the oldest first, are this process's own once the transaction commits."""
+    taken = statements.TAKE.rows(
+        session,
+        wanted_queue=queue,
+        wanted_count=count,
+        executor_id=executor_id,
+        owner_xid=str(uuid.uuid4()),
+    )
+    return [
+        Piece(piece_id, queue, name, tuple(json.loads(inputs)["positionalArgs"])) for piece_id, name, inputs in taken
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A piece that some process has begun, for the ``attempt``-th time."""
+
+    piece_id: str
+    executor_id: str | None
+    attempt: int
+
+
+def begun(session: Session) -> list[Begun]:
+    """All pieces that are being done, or would be if their processes lived."""
+    return [Begun(*row) for row in statements.BEGUN.rows(session)]
+
+
+def put_back(session: Session, piece: Begun) -> bool:
+    """The piece waits in its queue again; False when it is not what it was: ended, or taken by somebody else."""
+    return bool(
+        statements.PUT_BACK.change(session, piece_id=piece.piece_id, executor=piece.executor_id, attempt=piece.attempt)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +107,7 @@ class Ended:
 
 def end(session: Session, executor_id: str, pieces: Sequence[Ended]) -> None:
     """The rows say that these pieces, begun by this process, have ended; what somebody else took over stays theirs."""
-    _END.send_each(
+    statements.END.send_each(
         session,
         [
             {
@@ -101,47 +123,7 @@ def end(session: Session, executor_id: str, pieces: Sequence[Ended]) -> None:
     )
 
 
-def _table(kind: str, name: str, *columns: str) -> TableClause:
-    return table(name, *(column(each) for each in columns), schema=POSTGRES_SCHEMA if kind == "postgresql" else None)
-
-
-def _insert_once(kind: str, rows: TableClause) -> sqlite.Insert | postgresql.Insert:
-    if kind == "sqlite":
-        return sqlite.insert(rows).on_conflict_do_nothing()
-    return postgresql.insert(rows).on_conflict_do_nothing()
-
-
-_WRITTEN = (
-    "workflow_uuid", "status", "name", "queue_name", "executor_id", "application_version", "application_name",
-    "serialization", "recovery_attempts", "creator_xid", "owner_xid", "delay_until_epoch_ms",
-)  # fmt: skip
-_STATUS = {kind: _table(kind, "workflow_status", *_WRITTEN, "updated_at", "completed_at", "error") for kind in KINDS}
-_INPUT = {kind: _table(kind, "workflow_input", "workflow_uuid", "inputs") for kind in KINDS}
-#: The database's clock as DBOS takes it, in milliseconds; on SQLite in whole seconds.
-_NOW_MS: dict[str, ColumnElement[int]] = {
-    "sqlite": literal_column("(strftime('%s','now') * 1000)"),
-    "postgresql": literal_column("(extract(epoch FROM now()) * 1000)::bigint"),
-}
-_ADD = Prepared(
-    {kind: _insert_once(kind, status).returning(status.c.workflow_uuid) for kind, status in _STATUS.items()},
-    _WRITTEN,
-)
-_ADD_INPUT = Prepared({kind: _insert_once(kind, rows) for kind, rows in _INPUT.items()}, ("workflow_uuid", "inputs"))
-_END = Prepared(
-    {
-        kind: update(status)
-        .where(
-            status.c.workflow_uuid == bindparam("piece_id"),
-            status.c.status == WorkStatus.PENDING.value,
-            status.c.executor_id == bindparam("executor"),
-        )
-        .values(
-            status=bindparam("new_status"),
-            error=bindparam("new_error"),
-            owner_xid=None,
-            updated_at=_NOW_MS[kind],
-            completed_at=_NOW_MS[kind],
-        )
-        for kind, status in _STATUS.items()
-    }
-)
+def finished(session: Session, before: datetime, count: int) -> list[str]:
+    """The ids of up to so many pieces that ended before then, those that ended first."""
+    before_ms = round(before.timestamp() * 1000)
+    return [piece_id for (piece_id,) in statements.FINISHED.rows(session, before_ms=before_ms, count=count)]

@@ -7,14 +7,14 @@ another one left pending is free the moment this one starts.
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from dbos import DBOS, DBOSClient, WorkflowStatus
-
+from gateway.engine import queue_rows
 from gateway.engine.periodic import Periodic
+from gateway.engine.queue_rows import Begun
 from gateway.errors import DatabaseUnavailable
 from gateway.store import executors
-from gateway.store.session import Database, driver_errors
+from gateway.store.session import Database
 
 BEATS_PER_LEASE = 3
 LATE_AFTER_LEASES = 2 / BEATS_PER_LEASE
@@ -86,21 +86,17 @@ class Recovery:
         executor_id: str,
         lease_s: float,
         *,
-        client: DBOSClient,
-        reader: DBOSClient,
         can_tell_the_dead: Callable[[], bool],
         find_active: Callable[[], set[str]],
-        wake_all: Callable[[], None],
+        call_all: Callable[[], None],
     ) -> None:
         self._database = database
         self._executor_id = executor_id
         self._lease_s = lease_s
-        self._client = client
-        self._reader = reader
         self._can_tell_the_dead = can_tell_the_dead
         self._find_active = find_active
-        self._wake_all = wake_all
-        self._suspects: set[tuple[str, int | None]] = set()
+        self._call_all = call_all
+        self._suspects: set[Begun] = set()
         self._looking = Periodic("countersign-recovery", lease_s / BEATS_PER_LEASE, self._recover)
 
     def start(self) -> None:
@@ -116,24 +112,27 @@ class Recovery:
         return self._looking.is_alive
 
     def _recover(self) -> None:
-        with driver_errors():
+        with self._database.read() as session:
             # First of all: whoever claimed what is read here had shown life before that.
-            pending = self._reader.list_workflows(status="PENDING", load_input=False, load_output=False)
-            recovered = self._recover_dead(pending) + self._recover_orphans(pending)
-        if recovered:
-            self._wake_all()
+            begun = queue_rows.begun(session)
+        if not begun:
+            self._suspects = set()
+            return
+        put_back = self._put_back_of_dead(begun) + self._put_back_abandoned(begun)
+        if put_back:
+            self._call_all()
 
-    def _recover_dead(self, pending: list[WorkflowStatus]) -> int:
-        holders = {workflow.executor_id for workflow in pending if workflow.executor_id} - {self._executor_id}
-        dead = sorted(holders - self._find_alive()) if holders else []
+    def _put_back_of_dead(self, begun: list[Begun]) -> int:
+        holders = {piece.executor_id for piece in begun if piece.executor_id} - {self._executor_id}
+        dead = holders - self._find_alive() if holders else set()
         if not dead or not self._can_tell_the_dead():
             return 0
-        handles = DBOS._recover_pending_workflows(dead)
+        count = self._put_back(piece for piece in begun if piece.executor_id in dead)
         logger.warning(
             "Work of silent workers is run again",
-            extra={"event": "work.recovered", "executor_ids": dead, "count": len(handles)},
+            extra={"event": "work.recovered", "executor_ids": sorted(dead), "count": count},
         )
-        return len(handles)
+        return count
 
     def _find_alive(self) -> set[str]:
         if self._database.is_sqlite:
@@ -141,21 +140,22 @@ class Recovery:
         with self._database.read() as session:
             return executors.find_alive(session, self._database.now(session), self._lease_s)
 
-    def _recover_orphans(self, pending: list[WorkflowStatus]) -> int:
+    def _put_back_abandoned(self, begun: list[Begun]) -> int:
         """Run again what this process claimed but, seen twice in a row, is not doing.
 
-        That is left behind when the database fails between DBOS's claim and
-        its start, or while an outcome is written.
+        That is left behind when the database fails between a claim and the
+        start, or while an outcome is written.
         """
         active = self._find_active()
-        idle = {
-            (workflow.workflow_id, workflow.recovery_attempts): workflow.queue_name
-            for workflow in pending
-            if workflow.executor_id == self._executor_id and workflow.workflow_id not in active
-        }
-        orphans = idle.keys() & self._suspects
-        self._suspects = set(idle)
-        for workflow_id, attempts in orphans:
-            self._client.resume_workflows([workflow_id], queue_name=idle[workflow_id, attempts])
-            logger.warning("Abandoned work is run again", extra={"event": "work.resumed", "workflow_id": workflow_id})
-        return len(orphans)
+        idle = {piece for piece in begun if piece.executor_id == self._executor_id and piece.piece_id not in active}
+        abandoned, self._suspects = idle & self._suspects, idle
+        for piece in abandoned:
+            logger.warning(
+                "Abandoned work is run again", extra={"event": "work.resumed", "workflow_id": piece.piece_id}
+            )
+        return self._put_back(abandoned)
+
+    def _put_back(self, pieces: Iterable[Begun]) -> int:
+        """How many of these pieces wait in their queues again."""
+        with self._database.write() as session:
+            return sum(queue_rows.put_back(session, piece) for piece in pieces)

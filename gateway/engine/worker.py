@@ -13,16 +13,18 @@ from dbos import error as dbos_errors
 from sqlalchemy.exc import DBAPIError
 
 from gateway.engine import work
-from gateway.engine.direct import DirectWork, Slot
+from gateway.engine.direct import DirectWork
 from gateway.engine.library import ADVANCE, MODEL_QUEUE, RUN, TOOL_QUEUE, make_config, quieten, topic
+from gateway.engine.places import Place, Places
 from gateway.engine.queue_rows import Piece
 from gateway.engine.recovery import Recovery
-from gateway.engine.waking import QUEUE_THREAD_PREFIX, WakeableEvents, Waker
+from gateway.engine.taking import Taker
 from gateway.errors import SchemaOutdated, WorkerStopped
 from gateway.store.session import Database
 
-POLL_S = 1.0  # the fallback: normally a queue is woken
+POLL_S = 1.0  # DBOS's: for what becomes due; all else is taken the moment it is queued
 START_TIMEOUT_S = 10.0
+QUEUE_THREAD_PREFIX = "queue-worker-"  # DBOS's names for its own
 
 logger = logging.getLogger(__name__)
 
@@ -50,30 +52,24 @@ class Worker:
         lease_s: float,
         can_tell_the_dead: Callable[[], bool],
         client: DBOSClient,
-        reader: DBOSClient,
     ) -> None:
         self._database = database
         self._executor_id = executor_id
         self._handlers = handlers
         self._handler_of: dict[str, Callable[..., None]] = {ADVANCE: handlers.advance_job, RUN: handlers.run_call}
         self._client = client
-        self._waker = Waker()
         self._stopping = threading.Event()
-        self._counting = threading.Lock()
-        self._at_work = {MODEL_QUEUE: 0, TOOL_QUEUE: 0}
-        self._concurrency: dict[str, int] = {}
         self._listening = ExitStack()
+        self._places: Places | None = None
         self._direct: DirectWork | None = None
-        self._taking = threading.Lock()
+        self._takers: dict[str, Taker] = {}
         self._recovery = Recovery(
             database,
             executor_id,
             lease_s,
-            client=client,
-            reader=reader,
             can_tell_the_dead=can_tell_the_dead,
             find_active=self._find_active,
-            wake_all=self._wake_all,
+            call_all=self._call_all,
         )
 
     def start(self, *, model_concurrency: int, tool_concurrency: int) -> None:
@@ -83,55 +79,41 @@ class Worker:
         """
         if not _in_use.acquire(blocking=False):
             raise RuntimeError("This process already has a worker.")
-        self._concurrency = {MODEL_QUEUE: model_concurrency, TOOL_QUEUE: tool_concurrency}
+        concurrency = {MODEL_QUEUE: model_concurrency, TOOL_QUEUE: tool_concurrency}
         try:
             # Before the launch, so that DBOS finds the queues when it starts its threads.
-            self._register_queue(MODEL_QUEUE, model_concurrency)
-            self._register_queue(TOOL_QUEUE, tool_concurrency)
+            for queue, count in concurrency.items():
+                self._register_queue(queue, count)
             self._launch()
+            self._start_threads(concurrency)
             self._listening.enter_context(
-                self._database.signals.listening((topic(MODEL_QUEUE), topic(TOOL_QUEUE)), self._hear)
+                self._database.signals.listening(tuple(topic(queue) for queue in concurrency), self._hear)
             )
-            self._direct = DirectWork(
-                self._database,
-                self._executor_id,
-                threads=model_concurrency + tool_concurrency,
-                stopping=self._stopping,
-            )
-            self._direct.start()
-            self._recovery.start()
             # DBOS starts the queues' threads from a thread of its own.
             wait_until(lambda: not _missing_queues(), START_TIMEOUT_S)
             # For what was queued while nobody worked.
-            self._wake_all()
+            self._call_all()
         except BaseException:
             self._end()
             raise
 
-    def take_slot(self, piece: Piece) -> Slot | None:
-        """A place for a piece of work that this process is about to queue and begin itself; None without room.
-
-        Such work takes half of a queue's places at most: what waits in the queue must not be overtaken for ever.
-        """
-        if self._stopping.is_set() or self._direct is None:
+    def take_place(self, piece: Piece) -> Place | None:
+        """A place for a piece of work that this process is about to queue and begin itself; None without room."""
+        if self._stopping.is_set() or self._places is None:
             return None
-        active = self._dbos._active_workflows_set
-        with self._taking:
-            if active.count_for_queue(piece.queue) >= self._concurrency[piece.queue] // 2:
-                return None
-            slot: Slot = active.add(piece.id, piece.queue)
-            return slot
+        return self._places.take_for(piece)
 
-    def begin(self, piece: Piece, slot: Slot) -> None:
+    def begin(self, piece: Piece, place: Place) -> None:
         """The piece, whose row is committed as this process's own, is being done."""
         if self._direct is None:
-            slot.release()  # stopped in between: it is recovered like what a dead process leaves
+            place.release()  # stopped in between: it is recovered like what a dead process leaves
             return
-        self._direct.begin(piece, slot, partial(self._do_directly, piece))
+        self._direct.begin(piece, place, partial(self._handler_of[piece.workflow], *piece.arguments))
 
     def check(self) -> None:
         """All threads that work depends on are alive. Raises: WorkerStopped."""
-        if _missing_queues() or not self._recovery.is_alive:
+        are_alive = self._recovery.is_alive and all(taker.is_alive for taker in self._takers.values())
+        if _missing_queues() or not are_alive:
             raise WorkerStopped
 
     def stop(self, timeout_s: float) -> None:
@@ -139,6 +121,7 @@ class Worker:
         self._stopping.set()
         for event in list(self._dbos.background_thread_stop_events):
             event.set()
+        self._stop_takers()
         if not wait_until(self._is_idle, timeout_s):
             logger.warning("Work was still running when the worker stopped", extra={"event": "worker.cut_off"})
         self._end()
@@ -153,14 +136,29 @@ class Worker:
         quieten()
         self._register_handlers()
         self._dbos = DBOS(config=make_config(self._database, self._executor_id))
-        self._dbos.background_thread_stop_events = WakeableEvents(self._waker)
         try:
             DBOS.launch()
         except dbos_errors.DBOSInitializationError as error:
             raise SchemaOutdated from error
 
+    def _start_threads(self, concurrency: dict[str, int]) -> None:
+        places = self._places = Places(self._dbos, concurrency)
+        self._direct = DirectWork(
+            self._database,
+            self._executor_id,
+            threads=sum(concurrency.values()),
+            stopping=self._stopping,
+            note_free=self._note_free,
+        )
+        self._direct.start()
+        for queue in concurrency:
+            self._takers[queue] = Taker(self._database, self._executor_id, queue, places, self.begin)
+            self._takers[queue].start()
+        self._recovery.start()
+
     def _end(self) -> None:
         self._listening.close()
+        self._stop_takers()
         self._recovery.stop()
         if self._direct is not None:
             self._direct.stop()
@@ -178,45 +176,32 @@ class Worker:
             self._do(TOOL_QUEUE, lambda: self._handlers.run_call(approval_id, attempt))
 
     def _do(self, queue: str, body: Callable[[], None]) -> None:
-        self._enter(queue)
+        """The body of a piece that DBOS's own poll found."""
         try:
             work.do(body, DBOS.workflow_id, self._stopping)
         finally:
-            # A slot is free: the next piece need not wait for a poll.
-            self._waker.note_end(queue, was_full=self._leave(queue))
-
-    def _do_directly(self, piece: Piece) -> None:
-        self._enter(piece.queue)
-        try:
-            self._handler_of[piece.workflow](*piece.arguments)
-        finally:
-            if self._leave(piece.queue):
-                self._waker.note_end(piece.queue, was_full=True)
-
-    def _enter(self, queue: str) -> None:
-        with self._counting:
-            self._at_work[queue] += 1
-
-    def _leave(self, queue: str) -> bool:
-        """True when all of the queue's places were taken until now."""
-        with self._counting:
-            was_full = self._at_work[queue] >= self._concurrency[queue]
-            self._at_work[queue] -= 1
-        return was_full
+            self._note_free(queue)
 
     def _find_active(self) -> set[str]:
         unnoted = self._direct.unnoted() if self._direct is not None else set()
-        return unnoted | set(self._dbos._active_workflows_set.activeList())
+        return unnoted | (self._places.held() if self._places is not None else set())
 
     def _is_idle(self) -> bool:
-        return not _working_queues() and not self._dbos._active_workflows_set.activeList()
+        return not (_working_queues() or (self._places is not None and self._places.held()))
+
+    def _stop_takers(self) -> None:
+        for taker in self._takers.values():
+            taker.stop()
+
+    def _note_free(self, queue: str) -> None:
+        self._takers[queue].note_free()
 
     def _hear(self, topic: str) -> None:
-        self._waker.wake(topic.partition(":")[2])
+        self._takers[topic.partition(":")[2]].call()
 
-    def _wake_all(self) -> None:
-        self._waker.wake(MODEL_QUEUE)
-        self._waker.wake(TOOL_QUEUE)
+    def _call_all(self) -> None:
+        for taker in self._takers.values():
+            taker.call()
 
 
 def wait_until(is_true: Callable[[], bool], timeout_s: float) -> bool:

@@ -57,21 +57,27 @@ def test_row_of_own_work_says_who_does_it(database: Database) -> None:
 
 
 def test_half_of_the_places_are_left_to_the_queue(database: Database) -> None:
-    """With four places two pieces are begun directly; a third one is queued, and the queue has room for it."""
+    """With four places two pieces are begun directly; what follows is queued, and the queue has room for two."""
     release = threading.Event()
-    direct: list[bool] = []
+    begun: list[Work] = []
 
-    def body(_work: Work) -> None:
-        direct.append(threading.current_thread().name.startswith("countersign-work"))
+    def body(work: Work) -> None:
+        begun.append(work)
         release.wait(10.0)
 
     notebook = Notebook(body=body)
     with working(database, notebook, model_concurrency=4) as engine:
-        enqueue(engine, database, 1, 2, 3, 4)
-        wait_until(lambda: len(direct) == 4)
-        assert sorted(direct) == [False, False, True, True]
+        enqueue(engine, database, 1, 2, 3, 4, 5)
+        wait_until(lambda: len(begun) == 4)
+        with database.read() as session:
+            schema = "" if database.is_sqlite else "dbos."
+            # Who queues a piece and begins it marks both with the same token.
+            rows = session.connection().execute(
+                text(f"SELECT owner_xid = creator_xid FROM {schema}workflow_status WHERE status = 'PENDING'")  # noqa: S608
+            )
+            assert sorted(map(bool, rows.scalars())) == [False, False, True, True]
         release.set()
-        notebook.wait_for(4)
+        notebook.wait_for(5)
 
 
 def test_rolled_back_work_gives_its_place_back(database: Database) -> None:

@@ -123,7 +123,7 @@ def test_failure_is_logged_and_kept_without_its_words(database: Database, caplog
         with database.write() as session:
             engine.enqueue_advance(session, "job_1", 1)
         wait_until(lambda: _statuses(database) == {"job:job_1:adv:1": "ERROR"})
-        kept = engine._reader.list_workflows(status="ERROR")[0].error
+        kept = engine._client.list_workflows(status="ERROR")[0].error
     logged = [record for record in caplog.records if record.name == "gateway.engine.work"]
     assert [record.getMessage() for record in logged] == ["Queued work failed"]
     assert logged[0].exc_info is not None
