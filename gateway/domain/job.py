@@ -49,6 +49,11 @@ class Call:
     is_held: bool  #: approved, but not released yet: it can still be undone
     has_result: bool  #: its tool message is written
 
+    @property
+    def is_to_run(self) -> bool:
+        """True for an approved call that nobody has begun to run."""
+        return self.status is ApprovalStatus.APPROVED and self.execution is None and not self.has_result
+
 
 @dataclass(frozen=True, slots=True)
 class CallModel:

@@ -81,6 +81,13 @@ def quiet(session: Session, before: datetime, limit: int) -> Sequence[str]:
     ).all()
 
 
+def with_call_due(session: Session, before: datetime, limit: int) -> Sequence[str]:
+    """The ids of jobs that wait for people while a call that was approved before then has not begun."""
+    return session.exec(
+        select(Job.id).where(col(Job.run_due_at) < before).order_by(col(Job.run_due_at)).limit(limit)
+    ).all()
+
+
 def overdue(session: Session, now: datetime, limit: int) -> Sequence[str]:
     """The ids of unfinished jobs whose deadline has passed."""
     return session.exec(

@@ -43,6 +43,7 @@ class Job(SQLModel, table=True):
         Index("jobs_status_created", "status", "created_at", "id"),
         Index("jobs_status_updated", "status", "updated_at"),
         Index("jobs_created", "created_at", "id"),
+        _index_of_few("jobs_run_due", "run_due_at", where="run_due_at IS NOT NULL"),
         _index_of_few("jobs_deadline", "deadline_at", where="deadline_at IS NOT NULL AND finished_at IS NULL"),
     )
     __mapper_args__ = {"version_id_col": _job_seq, "version_id_generator": False}
@@ -74,6 +75,7 @@ class Job(SQLModel, table=True):
     created_at: datetime
     updated_at: datetime
     deadline_at: datetime | None = None  #: unfinished at this time, it fails
+    run_due_at: datetime | None = None  #: since when an approved call of it is to run while people are awaited
     finished_at: datetime | None = None
 
 

@@ -5,12 +5,13 @@ next model call in the same transaction; so it is queued once and never lost.
 """
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, assert_never
 
 from gateway.domain.approval import is_held as approval_is_held
 from gateway.domain.event import EventName
-from gateway.domain.job import AwaitPeople, AwaitTools, CallModel, JobStatus, NextStep, next_step
+from gateway.domain.job import AwaitPeople, AwaitTools, Call, CallModel, JobStatus, NextStep, next_step
 from gateway.domain.turn import sendable_name
 from gateway.store import calls, events, jobs, turns
 from gateway.store.session import Session
@@ -25,7 +26,11 @@ def carry_on(gateway: Gateway, session: Session, job: Job, now: datetime) -> Nex
     """
     if JobStatus(job.status).is_final:
         return None
-    step = find_next_step(session, job, now)
+    newest = _newest_calls(session, job, now)
+    step = next_step(job.rounds, newest)
+    # People may be awaited for days: till then nothing else would tell that the queue has lost an approved call.
+    is_due = isinstance(step, AwaitPeople) and any(call.is_to_run for call in newest)
+    job.run_due_at = now if is_due else None
     match step:
         case CallModel():
             _show(session, job, JobStatus.RUNNING, now)
@@ -41,9 +46,7 @@ def carry_on(gateway: Gateway, session: Session, job: Job, now: datetime) -> Nex
 
 def find_next_step(session: Session, job: Job, now: datetime) -> NextStep:
     """What the job's rows say comes next."""
-    if job.rounds == 0:
-        return next_step(0, ())
-    return next_step(job.rounds, calls.of_round(session, job.id, job.rounds, now))
+    return next_step(job.rounds, _newest_calls(session, job, now))
 
 
 def piece_of(now: datetime) -> int:
@@ -85,6 +88,7 @@ def end(
 ) -> None:
     """The job has ended this way; nothing of it is queued any more."""
     jobs.set_status(job, status, now)
+    job.run_due_at = None
     job.output, job.error_code, job.error_message = output, error_code, error_message
     facts: dict[str, Any] = {"error": {"code": error_code, "message": error_message}} if error_code else {}
     events.record(session, job, _END_EVENTS[status], now, **facts)
@@ -95,6 +99,10 @@ _END_EVENTS = {
     JobStatus.FAILED: EventName.JOB_FAILED,
     JobStatus.CANCELLED: EventName.JOB_CANCELLED,
 }
+
+
+def _newest_calls(session: Session, job: Job, now: datetime) -> Sequence[Call]:
+    return calls.of_round(session, job.id, job.rounds, now) if job.rounds else ()
 
 
 def _show(session: Session, job: Job, status: JobStatus, now: datetime) -> None:

@@ -3,15 +3,14 @@
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from gateway.domain.approval import ApprovalStatus
 from gateway.domain.job import AwaitPeople, AwaitTools, CallModel, JobStatus
-from gateway.store import approvals, executions, jobs, turns
+from gateway.store import approvals, calls, executions, jobs, turns
 from gateway.store.session import Session
 from gateway.store.tables import Job, Turn
 from gateway.usecases import progress
 from gateway.usecases.gateway import Gateway
 
-BATCH = 100
+BATCH = 500
 
 
 def requeue_quiet(gateway: Gateway, quiet_for_s: float) -> int:
@@ -21,7 +20,7 @@ def requeue_quiet(gateway: Gateway, quiet_for_s: float) -> int:
     """
     with gateway.database.read() as session:
         before = gateway.database.now(session) - timedelta(seconds=quiet_for_s)
-        quiet = jobs.quiet(session, before, BATCH)
+        quiet = [*jobs.quiet(session, before, BATCH), *jobs.with_call_due(session, before, BATCH)]
         stuck = executions.started(session, before, BATCH)
     pieces = sum(_requeue_job(gateway, job_id) for job_id in quiet)
     return pieces + sum(_requeue_call(gateway, row.approval_id, row.attempt) for row in stuck)
@@ -45,7 +44,9 @@ def _requeue_job(gateway: Gateway, job_id: str) -> int:
             case AwaitTools():
                 return _requeue_calls(gateway, session, job, now)
             case AwaitPeople():
-                return 0
+                pieces = _requeue_calls(gateway, session, job, now)
+                job.run_due_at = now if pieces else None
+                return pieces
             case _:
                 assert_never(step)
 
@@ -56,13 +57,19 @@ def _waits_by_itself(turn: Turn, now: datetime) -> bool:
 
 
 def _requeue_calls(gateway: Gateway, session: Session, job: Job, now: datetime) -> int:
-    finished = turns.result_slots(session, job.id, job.rounds)
-    pieces = 0
-    for approval in approvals.lock_round(session, job.id, job.rounds):
-        if approval.status == ApprovalStatus.APPROVED and approval.position not in finished:
-            gateway.engine.enqueue_run(session, approval.id, approval.attempt, progress.piece_of(now))
-            pieces += 1
-    return pieces
+    """Every approved call that nobody has begun is queued; how many there were."""
+    to_run = [
+        approval
+        for approval, call in zip(
+            approvals.lock_round(session, job.id, job.rounds),
+            calls.of_round(session, job.id, job.rounds, now),
+            strict=True,
+        )
+        if call.is_to_run
+    ]
+    for approval in to_run:
+        gateway.engine.enqueue_run(session, approval.id, approval.attempt, progress.piece_of(now))
+    return len(to_run)
 
 
 def _requeue_call(gateway: Gateway, approval_id: str, attempt: int) -> int:

@@ -278,9 +278,6 @@ class Acts(Bench):
             if one.expires_at is not None and one.expires_at <= now:
                 one.expire()
 
-    def runs_while_people_are_awaited(self) -> bool:
-        return any(one.is_to_run() and "waiting" in one.job.statuses(self.now) for one in self.calls())
-
     def lose_queue(self, who: int) -> None:
         """What nobody is at is gone from the queues, and is looked for."""
         at_work = {one.piece.id for one in self.at_work() if one.piece}

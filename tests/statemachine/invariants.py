@@ -121,7 +121,8 @@ def check_told(before: Rows, after: Rows, heard: set[str]) -> None:
 
 def _shown_of_job(rows: Rows, id: str) -> object:
     row = rows.jobs[id]
-    return rows.events[id], [row[name] for name in row.keys() if name != "updated_at"]  # noqa: SIM118 (not a dict)
+    shown = [row[name] for name in row.keys() if name not in ("updated_at", "run_due_at")]  # noqa: SIM118 (not a dict)
+    return rows.events[id], shown
 
 
 def _shown_of_call(rows: Rows, id: str) -> object:

@@ -302,7 +302,7 @@ class GatewayMachine(RuleBasedStateMachine):
     @rule(which=WHICH, who=WHO)
     def queue_loses_everything_and_is_filled_again(self, which: int, who: int) -> None:
         """An engine fault is a delay, not a lost job."""
-        if not self.acts.runs_while_people_are_awaited() and self.may("lose_queue"):
+        if self.may("lose_queue"):
             self.acts.lose_queue(who)
         else:
             self.some_call_ends(which)
