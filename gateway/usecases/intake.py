@@ -22,7 +22,7 @@ from gateway.usecases.ids import new_id
 from gateway.usecases.repeats import Repeat
 
 #: True of the call whatever becomes of its tool.
-_LASTING_WARNINGS = frozenset({"arguments_not_text", "repeated_call"})
+_LASTING_WARNINGS = frozenset({"arguments_not_text", "finished_late", "repeated_call"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,12 @@
 """What became of a claimed call: its outcome, its tool message, and the job that goes on."""
 
+import json
+
 from gateway.domain.event import EventName
 from gateway.domain.execution import ExecutionStatus
 from gateway.domain.storable import storable
 from gateway.store import calls, events, executions
+from gateway.store.tables import Approval, Execution
 from gateway.tools.base import Failed, InDoubt, Outcome, Ran
 from gateway.usecases import progress
 from gateway.usecases.attempts import doubt_attempt, settle_attempt, told_of
@@ -15,7 +18,8 @@ def record_outcome(gateway: Gateway, call: ClaimedCall, outcome: Outcome) -> Non
     """The attempt has this outcome, its tool message is written and the job goes on.
 
     A finisher that comes after its attempt was called in doubt still settles
-    it; one that comes after a person has settled it leaves an event only.
+    it; one that comes after a person has settled it leaves an event, and a
+    warning for everybody who looks at the call if it says otherwise.
     """
     approval_id, attempt = call.context.approval_id, call.context.attempt
     with gateway.database.write() as session:
@@ -25,6 +29,7 @@ def record_outcome(gateway: Gateway, call: ClaimedCall, outcome: Outcome) -> Non
             return
         now = gateway.database.now(session)
         if ExecutionStatus(execution.status) not in {ExecutionStatus.STARTED, ExecutionStatus.UNKNOWN}:
+            _warn_if_contradicting(approval, execution, outcome)
             events.record(session, job, EventName.EXECUTION_FINISHED_LATE, now, approval=approval, attempt=attempt)
             return
         match _with_doubt_kept(call, outcome):
@@ -37,6 +42,24 @@ def record_outcome(gateway: Gateway, call: ClaimedCall, outcome: Outcome) -> Non
             case InDoubt(reason):
                 doubt_attempt(session, job, approval, execution, reason, now)
         progress.carry_on(gateway, session, job, now)
+
+
+def _warn_if_contradicting(approval: Approval, execution: Execution, outcome: Outcome) -> None:
+    if execution.resolved_by is None:
+        return
+    match outcome, ExecutionStatus(execution.status):
+        case Ran(), ExecutionStatus.FAILED if execution.attempt < approval.attempt:
+            message = f"Attempt {execution.attempt} did run: the answer came after a person had asked for another."
+        case Ran(), ExecutionStatus.FAILED:
+            message = "It did run: the answer came after a person had recorded otherwise."
+        case Failed(), ExecutionStatus.SUCCEEDED:
+            message = "It failed: the answer came after a person had recorded otherwise."
+        case _:
+            return
+    warning = {"code": "finished_late", "path": "", "message": message}
+    warnings = json.loads(approval.warnings)
+    if warning not in warnings:
+        approval.warnings = json.dumps([warning, *warnings], ensure_ascii=False)
 
 
 def _with_doubt_kept(call: ClaimedCall, outcome: Outcome) -> Outcome:
