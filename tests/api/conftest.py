@@ -1,7 +1,6 @@
 """The real application on SQLite, without a worker: tests do the worker's part by hand."""
 
 import hashlib
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from gateway.usecases import accounts
 from gateway.usecases.gateway import Gateway
 from gateway.web.address import Site
 from gateway.web.state import BodyLimits
+from tests.engine.workers import wait_until
 from tests.factories import make_gateway, make_person
 from tests.fakes import RecordingTool
 
@@ -103,12 +103,14 @@ def reviewer(clients: Clients) -> TestClient:
 
 @pytest.fixture
 def in_background(app: FastAPI) -> Iterator[Callable[[Callable[[], Response]], "Future[Response]"]]:
-    """Sends a request that waits from another thread, and goes on once it has had time to arrive."""
+    """Sends a request that waits from another thread, and goes on once it listens for what it waits for."""
+    listeners = app.state.gateway.database.signals._listeners
     with ThreadPoolExecutor(max_workers=4) as pool:
 
         def send(request: Callable[[], Response]) -> "Future[Response]":
+            before = sum(map(len, list(listeners.values())))
             future = pool.submit(request)
-            time.sleep(0.2)
+            wait_until(lambda: future.done() or sum(map(len, list(listeners.values()))) > before)
             return future
 
         yield send
