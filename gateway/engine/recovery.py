@@ -18,6 +18,7 @@ from gateway.store.session import Database
 
 BEATS_PER_LEASE = 3
 LATE_AFTER_LEASES = 2 / BEATS_PER_LEASE
+LOOK_EVERY_S = 1.0  # one statement by an index: what was left behind need not wait for long
 
 logger = logging.getLogger(__name__)
 
@@ -97,10 +98,10 @@ class Recovery:
         self._find_active = find_active
         self._call_all = call_all
         self._suspects: set[Begun] = set()
-        self._looking = Periodic("countersign-recovery", lease_s / BEATS_PER_LEASE, self._recover)
+        self._looking = Periodic("countersign-recovery", min(LOOK_EVERY_S, lease_s / BEATS_PER_LEASE), self._recover)
 
     def start(self) -> None:
-        """The first look is under way; further ones follow every third of a lease."""
+        """The first look is under way; further ones follow every second."""
         self._looking.start()
 
     def stop(self) -> None:

@@ -43,7 +43,7 @@ def test_dead_worker_on_postgres_loses_its_work_to_a_living_one(postgres_url: st
             killed.kill()
             began_s = time.monotonic()
             assert notebook.wait_for(1) == [("advance", "job_1")]
-            # The lease, the look at it every third of one, and room for a slow machine.
+            # The lease, the next look for the dead, and room for a slow machine.
             assert time.monotonic() - began_s < 4.0
     database.dispose()
 
@@ -78,6 +78,15 @@ def test_claimed_work_that_never_began_is_found(database: Database) -> None:
         assert notebook.wait_for(1) == [("advance", "job_1")]
         time.sleep(LEASE_S)
     assert len(notebook.done) == 1
+
+
+def test_abandoned_work_does_not_wait_for_a_long_lease(database: Database) -> None:
+    notebook = Notebook()
+    with working(database, notebook, lease_s=60.0) as engine:
+        with database.write() as session:
+            engine.enqueue_advance(session, "job_1", 1, delay_s=3600.0)
+            _pretend_claimed(database, session, engine.executor_id)
+        notebook.wait_for(1, timeout_s=5.0)
 
 
 def test_long_work_of_a_living_worker_is_not_taken_for_abandoned(database: Database) -> None:
