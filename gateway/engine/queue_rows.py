@@ -76,6 +76,11 @@ def take(session: Session, executor_id: str, queue: str, count: int) -> list[Pie
     ]
 
 
+def has_waiting(session: Session, queue: str) -> bool:
+    """True while something could be taken from the queue."""
+    return statements.WAITING.row(session, wanted_queue=queue) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Begun:
     """A piece that some process has begun, for the ``attempt``-th time."""

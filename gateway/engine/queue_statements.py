@@ -62,23 +62,33 @@ ADD = Prepared(
 ADD_INPUT = Prepared({kind: _insert_once(kind, rows) for kind, rows in _INPUT.items()}, ("workflow_uuid", "inputs"))
 
 
+# Said literally, and word for word as DBOS's partial indexes have it: SQLite takes the index for nothing less.
+_IS_BEGUN: ColumnElement[bool] = literal_column("status = 'PENDING'")
+_IS_IN_FLIGHT: ColumnElement[bool] = literal_column("status IN ('ENQUEUED', 'PENDING')")
+
+
+def _waits(kind: str) -> list[ColumnElement[bool]]:
+    """True for the pieces that wait in the wanted queue."""
+    status = _STATUS[kind]
+    conditions = [
+        status.c.queue_name == bindparam("wanted_queue"),
+        status.c.status == WorkStatus.ENQUEUED.value,
+        status.c.application_version == APPLICATION_VERSION,
+        status.c.application_name == APPLICATION,
+    ]
+    # On PostgreSQL, whose planner would count it twice, DBOS leaves it out too.
+    return [*conditions, _IS_IN_FLIGHT] if kind == "sqlite" else conditions
+
+
 def _take(kind: str) -> Executable:
     status, given = _STATUS[kind], _INPUT[kind]
     oldest = (
         select(status.c.workflow_uuid)
-        .where(
-            status.c.queue_name == bindparam("wanted_queue"),
-            status.c.status == WorkStatus.ENQUEUED.value,
-            status.c.application_version == APPLICATION_VERSION,
-            status.c.application_name == APPLICATION,
-        )
+        .where(*_waits(kind))
         .order_by(status.c.priority, status.c.created_at)
         .limit(bindparam("wanted_count", type_=Integer))
         .with_for_update(skip_locked=True)
     )
-    if kind == "sqlite":
-        # Word for word the condition of DBOS's partial index: SQLite takes the index for nothing less.
-        oldest = oldest.where(literal_column("status IN ('ENQUEUED', 'PENDING')"))
     # Named in full: for SQLite SQLAlchemy leaves the table's name out of RETURNING, and the condition compared a column
     # with itself.
     taken_id: ColumnElement[str] = literal_column(f"{status.fullname}.workflow_uuid")
@@ -99,13 +109,15 @@ def _take(kind: str) -> Executable:
     )
 
 
-#: Said literally: SQLite takes a partial index for nothing less.
-_IS_BEGUN: ColumnElement[bool] = literal_column("status = 'PENDING'")
 BEGUN = Prepared(
     {
         kind: select(status.c.workflow_uuid, status.c.executor_id, status.c.recovery_attempts).where(_IS_BEGUN)
         for kind, status in _STATUS.items()
     }
+)
+#: One row for a queue in which something waits.
+WAITING = Prepared(
+    {kind: select(status.c.queue_name).where(*_waits(kind)).limit(1) for kind, status in _STATUS.items()}
 )
 PUT_BACK = Prepared(
     {

@@ -7,7 +7,7 @@ another one left pending is free the moment this one starts.
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from gateway.engine import queue_rows
 from gateway.engine.periodic import Periodic
@@ -116,24 +116,20 @@ class Recovery:
         with self._database.read() as session:
             # First of all: whoever claimed what is read here had shown life before that.
             begun = queue_rows.begun(session)
-        if not begun:
-            self._suspects = set()
-            return
-        put_back = self._put_back_of_dead(begun) + self._put_back_abandoned(begun)
-        if put_back:
+        left_behind = [*self._of_the_dead(begun), *self._abandoned(begun)] if begun else []
+        if left_behind and self._put_back(left_behind):
             self._call_all()
 
-    def _put_back_of_dead(self, begun: list[Begun]) -> int:
+    def _of_the_dead(self, begun: list[Begun]) -> list[Begun]:
         holders = {piece.executor_id for piece in begun if piece.executor_id} - {self._executor_id}
         dead = holders - self._find_alive() if holders else set()
         if not dead or not self._can_tell_the_dead():
-            return 0
-        count = self._put_back(piece for piece in begun if piece.executor_id in dead)
+            return []
         logger.warning(
             "Work of silent workers is run again",
-            extra={"event": "work.recovered", "executor_ids": sorted(dead), "count": count},
+            extra={"event": "work.recovered", "executor_ids": sorted(dead)},
         )
-        return count
+        return [piece for piece in begun if piece.executor_id in dead]
 
     def _find_alive(self) -> set[str]:
         if self._database.is_sqlite:
@@ -141,8 +137,8 @@ class Recovery:
         with self._database.read() as session:
             return executors.find_alive(session, self._database.now(session), self._lease_s)
 
-    def _put_back_abandoned(self, begun: list[Begun]) -> int:
-        """Run again what this process claimed but, seen twice in a row, is not doing.
+    def _abandoned(self, begun: list[Begun]) -> list[Begun]:
+        """What this process claimed but, seen twice in a row, is not doing.
 
         That is left behind when the database fails between a claim and the
         start, or while an outcome is written.
@@ -154,9 +150,9 @@ class Recovery:
             logger.warning(
                 "Abandoned work is run again", extra={"event": "work.resumed", "workflow_id": piece.piece_id}
             )
-        return self._put_back(abandoned)
+        return list(abandoned)
 
-    def _put_back(self, pieces: Iterable[Begun]) -> int:
+    def _put_back(self, pieces: list[Begun]) -> int:
         """How many of these pieces wait in their queues again."""
         with self._database.write() as session:
             return sum(queue_rows.put_back(session, piece) for piece in pieces)

@@ -1,18 +1,20 @@
 """Taking work from a queue: as many pieces at once as there are free places, by one statement.
 
-DBOS's own poll does the same with a dozen statements for every piece, once a
-second. It goes on underneath and finds what is due later: without this module
-everything still runs, later and at several times the cost.
+DBOS's own poll does the same with a dozen statements for every piece. It goes
+on underneath, seldom: without this module everything still runs, later and at
+several times the cost.
 """
 
 import logging
 import threading
+import time
 
 from gateway.engine import queue_rows
 from gateway.engine.places import Begin, Places
 from gateway.errors import DatabaseUnavailable
 from gateway.store.session import Database
 
+LOOK_EVERY_S = 1.0  # unasked: at what has become due, and at what was queued while nobody could be told
 LOOK_AGAIN_S = 0.05  # while more waits than there are places: DBOS's own pieces leave theirs without a word
 RETRY_S = 1.0
 
@@ -62,27 +64,40 @@ class Taker:
             self._thread.join()
 
     def _run(self) -> None:
-        while self._await_work():
+        while (is_called := self._await_call()) is not None:
             try:
-                self._take()
+                if is_called or self._has_waiting():
+                    self._take()
             except DatabaseUnavailable:
                 logger.warning("Queued work is looked for later", extra={"event": "work.taking_delayed"})
                 self._retry_later()
             except Exception:
-                # Whatever it was, DBOS's poll finds the work; a thread that died would find nothing any more.
+                # Whatever it was, a thread that died of it would find nothing any more.
                 logger.exception("Queued work could not be taken", extra={"event": "work.taking_failed"})
                 self._retry_later()
 
-    def _await_work(self) -> bool:
-        """False once the worker stops."""
+    def _await_call(self) -> bool | None:
+        """True when somebody says that there is something to take and there is a place for it.
+
+        False when nobody has said so for a while; None once the worker stops.
+        """
+        look_at_s = time.monotonic() + LOOK_EVERY_S
         with self._changed:
             while not self._is_stopping:
-                wanted = self._is_called or self._has_more
-                if wanted and self._places.has_free(self._queue):
+                is_wanted = self._is_called or self._has_more
+                has_place = self._places.has_free(self._queue)
+                if is_wanted and has_place:
                     self._is_called = False
                     return True
-                self._changed.wait(LOOK_AGAIN_S if wanted else None)
-        return False
+                left_s = look_at_s - time.monotonic()
+                if left_s <= 0 and has_place:
+                    return False
+                self._changed.wait(left_s if left_s > 0 and not is_wanted else LOOK_AGAIN_S)
+        return None
+
+    def _has_waiting(self) -> bool:
+        with self._database.read() as session:
+            return queue_rows.has_waiting(session, self._queue)
 
     def _take(self) -> None:
         places = self._places.take_free(self._queue)

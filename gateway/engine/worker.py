@@ -22,7 +22,7 @@ from gateway.engine.taking import Taker
 from gateway.errors import SchemaOutdated, WorkerStopped
 from gateway.store.session import Database
 
-POLL_S = 1.0  # DBOS's: for what becomes due; all else is taken the moment it is queued
+POLL_S = 10.0  # DBOS's, of a queue; ours find everything before
 START_TIMEOUT_S = 10.0
 QUEUE_THREAD_PREFIX = "queue-worker-"  # DBOS's names for its own
 

@@ -40,6 +40,7 @@ class Step(StrEnum):
     CANCEL = "cancel"
     REQUEUE = "requeue"  #: the reconciler queues again what has not moved for long
     RECOVER = "recover"  #: the engine queues again what a dead process had taken
+    TAKE = "take"  #: the engine takes what waits in a queue
 
 
 class Talk(StrEnum):
@@ -119,8 +120,10 @@ POINTS = (
     Point(38, Moment.AFTER_COMMIT, Step.CANCEL, Talk.CANCELLED),
     Point(39, Moment.BEFORE_COMMIT, Step.REQUEUE, Talk.LONG),
     Point(40, Moment.AFTER_COMMIT, Step.REQUEUE, Talk.LONG),
-    Point(41, Moment.BEFORE, Step.RECOVER, Talk.PARALLEL, follows=24),
-    Point(42, Moment.AFTER, Step.RECOVER, Talk.EDITED, follows=24),
+    Point(41, Moment.BEFORE_COMMIT, Step.RECOVER, Talk.PARALLEL, follows=24),
+    Point(42, Moment.AFTER_COMMIT, Step.RECOVER, Talk.EDITED, follows=24),
+    Point(43, Moment.BEFORE_COMMIT, Step.TAKE, Talk.EDITED, follows=24),
+    Point(44, Moment.AFTER_COMMIT, Step.TAKE, Talk.PARALLEL, follows=24),
 )
 
 _BY_PLACE = {(point.moment, point.step): point for point in POINTS}

@@ -39,6 +39,11 @@ USE_CASES = {
     Step.RESOLVE: "gateway.usecases.resolutions.resolve",
     Step.CANCEL: "gateway.usecases.jobs.cancel",
     Step.REQUEUE: "gateway.usecases.recovery.requeue_quiet",
+    Step.RECOVER: "gateway.engine.recovery.Recovery._put_back",
+}
+#: A part of a transaction, which counts as this step if the part has a result.
+PARTS = {
+    Step.TAKE: "gateway.engine.queue_rows.take",
 }
 OTHER_STEPS = {
     Step.ADVANCE_JOB: "gateway.runner.worker.Worker.advance_job",
@@ -47,7 +52,6 @@ OTHER_STEPS = {
     Step.RUN_TOOL: "gateway.runner.worker.Worker._run",
     Step.ENQUEUE_ADVANCE: "gateway.engine.engine.Engine.enqueue_advance",
     Step.ENQUEUE_RUN: "gateway.engine.engine.Engine.enqueue_run",
-    Step.RECOVER: "gateway.engine.recovery.DBOS._recover_pending_workflows",
 }
 #: What begins when the world outside has done its part of a step.
 INSIDE = {
@@ -73,6 +77,8 @@ def put_points() -> None:
         replace(place, functools.partial(_around, step))
     for step, place in INSIDE.items():
         replace(place, functools.partial(_at_the_beginning_of, step))
+    for step, place in PARTS.items():
+        replace(place, functools.partial(_as_a_part_of, step))
     _watch_commits()
 
 
@@ -131,6 +137,17 @@ def _at_the_beginning_of(step: Step, original: Function) -> Function:
     def passing(*arguments: Any, **named: Any) -> Any:
         _pass_by(Moment.INSIDE, step)
         return original(*arguments, **named)
+
+    return passing
+
+
+def _as_a_part_of(step: Step, original: Function) -> Function:
+    @functools.wraps(original)
+    def passing(*arguments: Any, **named: Any) -> Any:
+        result = original(*arguments, **named)
+        # Till the next time in this thread, which does nothing else.
+        _use_case.set(step if result else None)
+        return result
 
     return passing
 

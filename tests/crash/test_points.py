@@ -19,7 +19,7 @@ def test_points_are_numbered_from_one() -> None:
 
 def test_every_step_has_points_and_every_commit_has_one_on_each_side() -> None:
     assert {point.step for point in POINTS} == set(Step)
-    for step in process.USE_CASES:
+    for step in process.USE_CASES | process.PARTS:
         assert get(Moment.BEFORE_COMMIT, step).number + 1 == get(Moment.AFTER_COMMIT, step).number
 
 

@@ -136,7 +136,7 @@ def test_only_what_is_still_as_it_was_is_put_back(database: Database) -> None:
         ]
 
 
-@pytest.mark.parametrize("statement", ["TAKE", "BEGUN", "PUT_BACK", "FINISHED", "END"])
+@pytest.mark.parametrize("statement", ["TAKE", "WAITING", "BEGUN", "PUT_BACK", "FINISHED", "END"])
 def test_no_statement_walks_through_all_that_ever_was_queued(sqlite_database: Database, statement: str) -> None:
     with sqlite_database.read() as session:
         sql = getattr(queue_statements, statement)._compiled_for(session).sql

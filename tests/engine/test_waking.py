@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from gateway.engine import worker
 from gateway.engine.engine import Engine
 from gateway.errors import WorkerStopped
 from gateway.store.session import Database
@@ -65,8 +66,19 @@ def test_commit_of_another_process_wakes_the_worker(postgres_url: str, tmp_path:
     assert statistics.median(latencies_s) < 0.2
 
 
-def test_dbos_thread_that_dies_is_replaced(sqlite_database: Database) -> None:
-    """Ours take what is queued at once; DBOS's find what becomes due, so the worker needs both."""
+def test_what_nobody_told_of_is_found(database: Database) -> None:
+    """As after a lost notice, and as DBOS leaves what has become due."""
+    notebook = Notebook()
+    with working(database, notebook) as engine:
+        time.sleep(0.3)  # the looks of the start are over
+        with database.write() as session:
+            engine.enqueue_advance(session, "job_1", 1, delay_s=0.1)
+        notebook.wait_for(1, timeout_s=4.0)
+
+
+def test_dbos_thread_that_dies_is_replaced(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ours need DBOS's for what becomes due: a worker without them says so."""
+    monkeypatch.setattr(worker, "POLL_S", 0.2)
     with working(sqlite_database, Notebook()) as engine:
         with sqlite_database.write() as session:
             session.connection().execute(text("DELETE FROM queues WHERE name = 'model'"))
