@@ -6,6 +6,7 @@ import pytest
 
 from gateway.domain.approval import Approve, Reject, Respond
 from gateway.tools.base import Failed, InDoubt, Ran
+from reviewer_ui.surroundings import PRECEDENTS
 from tests.factories import answer_turn, ask, call, decide, make_app, make_person, run, submit
 
 HOSTILE = [
@@ -56,8 +57,9 @@ def test_arguments_stand_before_the_buttons_and_words_of_the_model_are_labelled(
 
     order = [
         "Refund 900 for o", "every call waits for a person", "/amount", "model text, not verified",
-        "Just a harmless read.", "Exactly as sent", "Reject", "Approve",
+        "Just a harmless read.", "Exactly as sent", "Reject r", "Approve as asked",
     ]  # fmt: skip
+    text = text[text.index("asked 0 s ago") :]  # behind the list of what waits
     places = [text.index(words) for words in order]
     assert places == sorted(places)
 
@@ -83,6 +85,8 @@ def shape(page):
 
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_hostile_text_is_only_text(reviewer, gateway, write, hostile):
+    for _ in range(PRECEDENTS):  # until the page shows as many decisions about such calls as it ever does
+        pages_about(reviewer, gateway, write, "plain")
     harmless = [shape(page) for page in pages_about(reviewer, gateway, write, "plain")][:-1]
 
     *pages, history = pages_about(reviewer, gateway, write, hostile)
@@ -92,7 +96,7 @@ def test_hostile_text_is_only_text(reviewer, gateway, write, hostile):
     for page in [*pages, history]:
         scripts = [attributes for tag, attributes in page.tags if tag == "script"]
         assert all(attributes["src"].startswith("/static/") and attributes["nonce"] for attributes in scripts)
-        assert len(scripts) == 3
+        assert len(scripts) == 9
         assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on")]
 
 
@@ -136,7 +140,7 @@ def test_arguments_that_are_no_json_are_shown_as_they_came(reviewer, gateway):
     assert "cannot be taken as arguments" in page.text
     assert '{"a": <b>[U+202E]' in page.text
     assert "Rejected" in page.text
-    assert not page.forms[1:]
+    assert page.ways_to_decide == []
 
 
 def test_result_and_who_decided_are_on_the_page(reviewer, gateway, write):
@@ -172,7 +176,7 @@ def test_decided_call_offers_no_buttons(reviewer, gateway, choice, words):
     page = reviewer.open(f"/approvals/{approval.id}")
 
     assert all(word in page.text for word in words)
-    assert [form.action for form in page.forms] == ["/sign-out"]
+    assert page.ways_to_decide == []
 
 
 def test_error_of_the_tool_is_shown(reviewer, gateway, write):
