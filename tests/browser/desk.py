@@ -55,7 +55,8 @@ CONTACTS = takes(count="integer", list="string")
 MAIL = takes(to="string", subject="string", body="string")
 OVERFLOW = """() => {
   const wide = document.documentElement.clientWidth;
-  const isSeen = (one) => one.getBoundingClientRect().width > 1 && getComputedStyle(one).visibility !== "hidden";
+  const isSeen = (one) => one.getBoundingClientRect().width > 1
+    && one.checkVisibility({ contentVisibilityAuto: true, visibilityProperty: true });
   const scrolls = (one) => ["auto", "scroll"].includes(getComputedStyle(one).overflowX);
   const isWide = (one) => one.getBoundingClientRect().right > wide + 1
     || (one.scrollWidth > one.clientWidth + 1 && scrolls(one));

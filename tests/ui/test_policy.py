@@ -139,6 +139,15 @@ def test_files_made_by_others_are_the_recorded_ones():
     assert not [name for name in others if ".min." in name]
 
 
+def test_htmx_cannot_begin_before_its_guard_is_there(reviewer):
+    scripts = [given for tag, given in reviewer.open("/").tags if tag == "script"]
+    names = [given["src"].split("/")[-1].split("?")[0] for given in scripts]
+
+    assert names[:2] == ["htmx.min.js", "hx-csp.min.js"]
+    # It begins once the page is read, or at once if that is over, as it is for whatever is deferred.
+    assert ["defer" in given for given in scripts] == [not name.endswith(".min.js") for name in names]
+
+
 def test_every_icon_that_a_page_uses_is_in_the_sprite():
     drawn = set(re.findall(r'symbol id="([a-z0-9-]+)"', (STATIC_FOLDER / "icons.svg").read_text()))
     used = {
