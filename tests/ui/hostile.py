@@ -396,21 +396,6 @@ PAYLOADS: tuple[str, ...] = tuple(
 )
 
 
-def is_unseen(character: str) -> bool:
-    """True when a browser would draw nothing for it, or draw its neighbours in another order.
-
-    Told by what Unicode says of the character alone, so that it can check a rule that looks at its neighbours, too.
-    """
-    if character in " \n\t\u00a0":
-        return False
-    code = ord(character)
-    return (
-        unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"}
-        or any(first <= code <= last for first, last in _IGNORABLE)
-        or character in "\u2800\U0001d159"
-    )
-
-
 #: Default_Ignorable_Code_Point of Unicode 15, first and last of each stretch.
 _IGNORABLE = [
     (0xAD, 0xAD),
@@ -431,5 +416,18 @@ _IGNORABLE = [
     (0x1D173, 0x1D17A),
     (0xE0000, 0xE0FFF),
 ]
+_UNSEEN_ONES = frozenset("\u2800\U0001d159").union(*(map(chr, range(first, last + 1)) for first, last in _IGNORABLE))
+_UNSEEN_KINDS = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"})
+_SEEN = frozenset(" \n\t\u00a0")
 #: Joiners and styles that emoji are made of are drawn as part of them.
 ALLOWED_IN_EMOJI = frozenset("\u200d\ufe0f")
+
+
+def is_unseen(character: str) -> bool:
+    """True when a browser would draw nothing for it, or draw its neighbours in another order.
+
+    Told by what Unicode says of the character alone, so that it can check a rule that looks at its neighbours, too.
+    """
+    if character in _SEEN:
+        return False
+    return unicodedata.category(character) in _UNSEEN_KINDS or character in _UNSEEN_ONES
