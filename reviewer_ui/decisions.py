@@ -26,7 +26,7 @@ def decide(request: Request, person: TypingDecider, form: PostedForm, approval_i
     gateway = gateway_of(request)
     details = _details(gateway, approval_id)
     try:
-        approvals.decide(gateway, person, approval_id, forms.ruling_of(form, details))
+        approvals.decide(gateway, person, approval_id, forms.ruling_of(form, details, gateway.policy.limits))
     except GatewayError as error:
         refuse(request, error, review_page(request, person, approval_id, typed=forms.typed_of(form), error=error))
     return see_other(f"/?decided={approval_id}")

@@ -1,4 +1,4 @@
-"""Text that a model wrote, made safe to read: what hides or reorders it is marked in place.
+"""Text that a model wrote, made safe to read: what hides or reorders it is marked in place, secrets are masked.
 
 Escaping is the template's business; this is about characters that a browser
 draws as nothing, or that make it draw the others in another order.
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
+from gateway.domain.findings.secret_text import MASK, secret_spans
 from gateway.domain.hidden_text import code_of, hidden_places, name_of
 
 #: White space that pushes what follows out of sight.
@@ -41,6 +42,11 @@ def pieces(text: str) -> list[Piece]:
     return found
 
 
+def has_marks(text: str) -> bool:
+    """True when some of the text would not be plainly seen."""
+    return any(True for _ in _marks(text))
+
+
 def plain(text: str) -> str:
     """The text with its marks in square brackets, for places that hold no elements (a window's title)."""
     return "".join(f"[{piece.text}]" if piece.meaning else piece.text for piece in pieces(text))
@@ -66,12 +72,18 @@ def escape_hidden(json_text: str) -> str:
 
 def _marks(text: str) -> Iterator[tuple[int, int, Piece]]:
     """Start, end and mark of each stretch that is not shown as it is."""
-    stretches = [(match.start(), match.end(), _space_mark(match[0])) for match in _LONG_SPACE.finditer(text)]
+    stretches = [(start, end, Piece(MASK, f"A secret: {kind}")) for start, end, kind in secret_spans(text)]
+    stretches += [(match.start(), match.end(), _space_mark(match[0])) for match in _LONG_SPACE.finditer(text)]
     for _, run in groupby(enumerate(hidden_places(text)), key=lambda item: item[1] - item[0]):
         places = [place for _, place in run]
         start, end = places[0], places[-1] + 1
         stretches.append((start, end, _character_mark(text[start:end])))
-    return iter(sorted(stretches, key=lambda stretch: stretch[0]))
+    stretches.sort(key=lambda stretch: stretch[0])
+    at = 0
+    for start, end, mark in stretches:
+        if start >= at:
+            yield start, end, mark
+            at = end
 
 
 def _character_mark(run: str) -> Piece:

@@ -6,7 +6,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from gateway.web.headers import STATIC_PATH
-from reviewer_ui import access, decisions, errors, history, inbox, jobs, resuming, review, tools
+from reviewer_ui import access, decisions, edits, errors, history, inbox, jobs, resuming, review, tools
 from reviewer_ui.rendering import STATIC_FOLDER
 
 
@@ -17,7 +17,7 @@ def mount(app: FastAPI) -> None:
     """
     app.state.error_page = errors.page_for
     app.state.sign_in_tries = access.SignInTries()
-    for module in (access, inbox, review, decisions, resuming, history, jobs, tools):
+    for module in (access, inbox, review, edits, decisions, resuming, history, jobs, tools):
         app.include_router(module.router)
     app.mount(STATIC_PATH, _Files(directory=STATIC_FOLDER), name="static")
 

@@ -1,13 +1,11 @@
 // Comfort only: every action is a link or a form that works without this file.
 
-// The button says what it will do once the arguments were edited.
+// The button says at once that the arguments were edited; the server's count follows.
 addEventListener("input", (event) => {
-  const text = event.target;
-  if (!text.matches?.("[data-edit]")) return;
+  const control = event.target;
+  if (!control.matches?.("[data-edit]")) return;
   const word = document.querySelector("[data-approve] [data-word]");
-  if (!word) return;
-  word.dataset.unedited ??= word.textContent;
-  word.textContent = text.value === text.defaultValue ? word.dataset.unedited : "Approve with edits";
+  if (word?.textContent.trim() === "Approve as asked") word.textContent = "Approve with edits";
 });
 
 // An answer that did not come, or that htmx does not show, must not look like one that did.

@@ -16,7 +16,8 @@ PATHS = ["/", "/history", "/tools", "/approvals/{approval}", "/jobs/{job}"]
 REFUSED = ["/nothing", "/approvals/apr_x", "/jobs/job_x", "/history?from=x", "/?cursor=x"]
 FORMS = [
     "/sign-in", "/sign-out", "/approvals/{approval}/decision", "/approvals/{approval}/undo",
-    "/approvals/{approval}/resolution", "/approvals/{approval}/sign-in", "/jobs/{job}/cancel", "/history/verification",
+    "/approvals/{approval}/resolution", "/approvals/{approval}/sign-in", "/approvals/{approval}/edit",
+    "/approvals/{approval}/edits", "/approvals/{approval}/reveal", "/jobs/{job}/cancel", "/history/verification",
 ]  # fmt: skip
 
 
@@ -130,7 +131,7 @@ def test_files_made_by_others_are_the_recorded_ones():
 
     for file in vendored:
         assert hashlib.sha256((STATIC_FOLDER / file["file"]).read_bytes()).hexdigest() == file["sha256"]
-    ours = {"app.css", "app.js", "favicon.svg", "vendor.toml"}
+    ours = {"app.css", "fields.css", "app.js", "favicon.svg", "vendor.toml"}
     assert {path.name for path in STATIC_FOLDER.iterdir()} == {file["file"] for file in vendored} | ours
 
 
