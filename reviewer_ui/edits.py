@@ -21,6 +21,7 @@ from reviewer_ui.editing.draft import Asked
 from reviewer_ui.editing.editor import draft_in
 from reviewer_ui.editing.shape import shape_of
 from reviewer_ui.editing.written import fields_of_draft
+from reviewer_ui.inbox import SearchQuery
 from reviewer_ui.posting import PostedForm
 from reviewer_ui.rendering import page, refuse
 from reviewer_ui.resuming import TypingDecider
@@ -30,7 +31,9 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.post("/approvals/{approval_id}/edit")
-def edit(request: Request, person: TypingDecider, form: PostedForm, approval_id: FromAddress) -> Response:
+def edit(
+    request: Request, person: TypingDecider, form: PostedForm, approval_id: FromAddress, search: SearchQuery
+) -> Response:
     """The page with what was typed, in the view that was asked for and a step further; nothing is stored."""
     gateway = gateway_of(request)
     typed = forms.typed_of(form)
@@ -39,8 +42,8 @@ def edit(request: Request, person: TypingDecider, form: PostedForm, approval_id:
         if "step" in form and approval.details is not None:
             typed = forms.with_arguments(typed, _stepped(typed, form, approval, gateway.policy.limits))
     except GatewayError as error:
-        refuse(request, error, review_page(request, person, approval_id, typed=typed, error=error))
-    return review_page(request, person, approval_id, typed=typed)
+        refuse(request, error, review_page(request, person, approval_id, search, typed=typed, error=error))
+    return review_page(request, person, approval_id, search, typed=typed)
 
 
 @router.post("/approvals/{approval_id}/edits")
@@ -55,7 +58,9 @@ def count(request: Request, _person: Decider, form: PostedForm, approval_id: Fro
 
 
 @router.post("/approvals/{approval_id}/reveal")
-def reveal(request: Request, person: TypingDecider, form: PostedForm, approval_id: FromAddress) -> Response:
+def reveal(
+    request: Request, person: TypingDecider, form: PostedForm, approval_id: FromAddress, search: SearchQuery
+) -> Response:
     """The page with one secret shown, once the log says who has seen it. Raises: NotFound; NotAllowed."""
     typed = forms.typed_of(form)
     try:
@@ -63,7 +68,7 @@ def reveal(request: Request, person: TypingDecider, form: PostedForm, approval_i
     except ValueError:
         raise NotFound("There is no such argument.") from None
     revealing.reveal(gateway_of(request), person, approval_id, pointer, channel=forms.CHANNEL)
-    return review_page(request, person, approval_id, typed=typed, revealed=pointer)
+    return review_page(request, person, approval_id, search, typed=typed, revealed=pointer)
 
 
 def _stepped(typed: forms.Typed, form: dict[str, str], approval: Approval, limits: Limits) -> dict[str, str]:

@@ -16,6 +16,17 @@ from reviewer_ui.editing.control_name import fields_of
 
 CHANNEL = "page"  #: decisions made here can be undone until they are released
 
+#: Why a call is rejected, for those who do not want to write: what the log keeps, and what the model is told.
+REASONS = {
+    "wrong_target": "This is about the wrong person or thing.",
+    "wrong_value": "An amount or another value in it is wrong.",
+    "not_needed": "This is not needed.",
+    "done_already": "This was done already.",
+    "more_information": "More information is needed before this can be decided.",
+    "against_rules": "This is against our rules.",
+}
+SURE = "yes"  #: what the field ``sure`` holds once somebody was asked whether a critical call is really to run
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Typed:
@@ -23,6 +34,7 @@ class Typed:
 
     details_sha256: str = ""
     note: str = ""
+    reason: str = ""
     response: str = ""
     modified_details: str | None = None  #: the arguments' text area; None when the form had none
     arguments: Mapping[str, str] = field(default_factory=dict)  #: the arguments' fields by name, if the form had them
@@ -48,6 +60,7 @@ def typed_of(form: Mapping[str, str]) -> Typed:
     return Typed(
         details_sha256=form.get("details_sha256", ""),
         note=form.get("note", ""),
+        reason=form.get("reason", ""),
         response=form.get("response", ""),
         modified_details=form.get("modified_details"),
         arguments=fields_of(form),
@@ -63,7 +76,7 @@ def with_arguments(typed: Typed, arguments: Mapping[str, str]) -> Typed:
 
 def typed_fields(form: Mapping[str, str]) -> dict[str, str]:
     """The fields of the form from which ``typed_of`` reads."""
-    names = ("details_sha256", "note", "response", "modified_details", "view", "result")
+    names = ("details_sha256", "note", "reason", "response", "modified_details", "view", "result")
     return {name: form[name] for name in names if name in form} | fields_of(form)
 
 
@@ -73,12 +86,24 @@ def ruling_of(form: Mapping[str, str], details: str | None, limits: Limits) -> R
     Raises: InvalidRequest naming the field; as ``editor.edited_text``.
     """
     typed = typed_of(form)
+    choice = _choice(form.get("verdict"), typed, details, limits)
+    note = _text(typed.note, "note", MAX_NOTE_CHARS)
+    reason = typed.reason if isinstance(choice, Reject) and typed.reason in REASONS else None
     return Ruling(
-        choice=_choice(form.get("verdict"), typed, details, limits),
+        choice=choice,
         details_sha256=typed.details_sha256,
-        note=_text(typed.note, "note", MAX_NOTE_CHARS),
+        note=REASONS[reason] if reason and note is None else note,
+        reason_code=reason,
         channel=CHANNEL,
     )
+
+
+def check_sure(form: Mapping[str, str], risk: str) -> None:
+    """Raises: InvalidRequest when a critical call is approved by somebody who was not asked once more."""
+    if risk == "critical" and form.get("verdict") == Verdict.APPROVE and form.get("sure") != SURE:
+        raise InvalidRequest(
+            "This call is critical: press “Approve: yes, run it” if it is really to run.", field="sure"
+        )
 
 
 def settlement_of(form: Mapping[str, str]) -> Settlement:

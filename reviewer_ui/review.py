@@ -26,8 +26,12 @@ from reviewer_ui.arguments import Argument, Edit, arguments_of, edits_of
 from reviewer_ui.difference import Line, difference
 from reviewer_ui.editing import editor
 from reviewer_ui.findings import Shown, shown_findings
-from reviewer_ui.forms import Typed, place_of
+from reviewer_ui.forms import REASONS, Typed, place_of
+from reviewer_ui.inbox import SearchQuery, read_just_decided
+from reviewer_ui.inbox_list import make_row, read_list
+from reviewer_ui.inbox_search import Search
 from reviewer_ui.rendering import page, see_other
+from reviewer_ui.surroundings import JobCalls, Precedent, read_job_calls, read_precedents
 
 EXTENSIONS = {"one more hour": timedelta(hours=1), "one more day": timedelta(days=1)}
 
@@ -51,14 +55,34 @@ class Review:
     execution: Execution | None
     execution_state: states.State | None
     is_in_doubt: bool
+    is_moving: bool  #: approved, and neither its call nor the attempt to make it has ended
     more_time: Sequence[tuple[str, datetime]]  #: what the buttons that extend it say, and until when
     decided: Sequence[tuple[Decision, states.State]]  #: every decision about it, the first one first
+    job_calls: JobCalls | None  #: what else its job has called; None without a job
+    precedents: Sequence[Precedent]  #: how calls of this tool were decided last
 
 
 @router.get("/approvals/{approval_id}")
-def show(request: Request, person: Person, approval_id: FromAddress) -> Response:
-    """The review page. Raises: NotFound."""
-    return review_page(request, person, approval_id)
+def show(
+    request: Request, person: Person, approval_id: FromAddress, search: SearchQuery, decided: FromAddress | None = None
+) -> Response:
+    """The review page; ``decided`` is the call that was decided just before. Raises: NotFound."""
+    return review_page(request, person, approval_id, search, decided=decided)
+
+
+@router.get("/approvals/{approval_id}/standing")
+def show_standing(request: Request, person: Person, approval_id: FromAddress, seen: int = 0) -> Response:
+    """What happened to the call since its version ``seen``; 204 if nothing did. Raises: NotFound."""
+    gateway = gateway_of(request)
+    with gateway.database.read() as session:
+        now = gateway.database.now(session)
+        approval = approvals.find(session, approval_id)
+        if approval is None:
+            raise NotFound("There is no call under this address.")
+        if approval.version == seen:
+            return Response(status_code=204)
+        last = decisions.last_ruling(session, approval_id)
+    return page(request, "_standing.html", approval=approval, last=last, is_me=is_me(last, person), seen=seen, now=now)
 
 
 @router.get("/approvals/{approval_id}/decision")
@@ -68,20 +92,22 @@ def show(request: Request, person: Person, approval_id: FromAddress) -> Response
 @router.get("/approvals/{approval_id}/extend")
 @router.get("/approvals/{approval_id}/edit")
 @router.get("/approvals/{approval_id}/reveal")
-def show_again(_person: Person, approval_id: FromAddress) -> Response:
+def show_again(_person: Person, approval_id: FromAddress, search: SearchQuery) -> Response:
     """A form's address, opened as a page: its answer was shown there."""
-    return see_other(f"/approvals/{approval_id}")
+    return see_other(search.address(f"/approvals/{approval_id}"))
 
 
 def review_page(
     request: Request,
     person: PersonActor,
     approval_id: str,
+    search: Search,
     *,
     typed: Typed | None = None,
     error: GatewayError | None = None,
     is_resumed: bool = False,
     revealed: str | None = None,
+    decided: str | None = None,
 ) -> Response:
     """The page, with what somebody typed kept and what was refused said beside it. Raises: NotFound.
 
@@ -90,12 +116,20 @@ def review_page(
     """
     gateway = gateway_of(request)
     review = read_review(gateway, person, approval_id)
+    with gateway.database.read() as session:
+        listed = read_list(gateway, session, review.now, search)
+        just_decided = read_just_decided(session, decided)
     typed = typed or Typed(view=request.query_params.get("view", "form"))
     return page(
         request,
         "review.html",
         review=review,
         approval=review.approval,
+        listed=listed,
+        open_id=approval_id,
+        just_decided=make_row(just_decided, review.now, gateway.policy.limits) if just_decided else None,
+        reasons=REASONS,
+        decided_by_me=bool(review.decided) and is_me(review.decided[-1][0], person),
         typed=typed,
         editing=_editing(gateway, review, typed, error, revealed),
         error=error,
@@ -135,6 +169,8 @@ def read_review(gateway: Gateway, person: PersonActor, approval_id: str) -> Revi
         job = jobs.find(session, approval.job_id) if approval.job_id else None
         execution = executions.newest(session, [approval.id]).get(approval.id)
         decided = decisions.of_approval(session, approval.id)
+        job_calls = read_job_calls(session, approval, now) if job else None
+        precedents = read_precedents(session, approval, now, limits)
     return Review(
         approval=approval,
         job=job,
@@ -149,9 +185,23 @@ def read_review(gateway: Gateway, person: PersonActor, approval_id: str) -> Revi
         execution=execution,
         execution_state=states.execution_state(execution) if execution else None,
         is_in_doubt=execution is not None and execution.status == ExecutionStatus.UNKNOWN,
+        is_moving=_is_moving(approval, execution),
         more_time=_more_time(approval),
         decided=[(decision, states.decision_state(decision)) for decision in decided],
+        job_calls=job_calls,
+        precedents=precedents,
     )
+
+
+def is_me(decision: Decision | None, person: PersonActor) -> bool:
+    """True for a decision that this person made, perhaps in another window."""
+    return decision is not None and decision.actor_id == person.id
+
+
+def _is_moving(approval: Approval, execution: Execution | None) -> bool:
+    if approval.status != ApprovalStatus.APPROVED:
+        return False
+    return execution is None or execution.status == ExecutionStatus.STARTED or execution.attempt < approval.attempt
 
 
 def _more_time(approval: Approval) -> list[tuple[str, datetime]]:

@@ -41,8 +41,15 @@ class Page(HTMLParser):
     def text(self) -> str:
         return " ".join("".join(self._words).split())
 
+    @property
+    def ways_to_decide(self) -> list[str]:
+        """Where the forms about calls lead, but for the search's and the sign-out."""
+        return [form.action for form in self.forms if form.method == "post" and form.action.startswith("/approvals/")]
+
     def form(self, action: str) -> Form:
-        (found,) = [form for form in self.forms if form.action == action]
+        """The form that leads there; where a page offers it twice, both must send the same."""
+        found, *others = [form for form in self.forms if form.action == action]
+        assert all(other == found for other in others)
         return found
 
     def handle_starttag(self, tag, attrs):

@@ -8,6 +8,7 @@ from gateway.domain.approval import Approve, Reject, Respond
 from gateway.tools.base import Failed, InDoubt, Ran
 from tests.factories import answer_turn, ask, call, decide, make_app, make_person, run, submit
 
+
 def ask_with_words(gateway, words, *calls, **changes):
     job = submit(gateway, **changes).job
     return answer_turn(gateway, job.id, *calls, text=words)
@@ -45,8 +46,9 @@ def test_arguments_stand_before_the_buttons_and_words_of_the_model_are_labelled(
 
     order = [
         "Refund 900 for o", "every call waits for a person", "/amount", "model text, not verified",
-        "Just a harmless read.", "Exactly as sent", "Reject", "Approve",
+        "Just a harmless read.", "Exactly as sent", "Reject r", "Approve as asked",
     ]  # fmt: skip
+    text = text[text.index("asked 0 s ago") :]  # behind the list of what waits
     places = [text.index(words) for words in order]
     assert places == sorted(places)
 
@@ -91,7 +93,7 @@ def test_arguments_that_are_no_json_are_shown_as_they_came(reviewer, gateway):
     assert "cannot be taken as arguments" in page.text
     assert '{"a": <b>[U+202E]' in page.text
     assert "Rejected" in page.text
-    assert not page.forms[1:]
+    assert page.ways_to_decide == []
 
 
 def test_result_and_who_decided_are_on_the_page(reviewer, gateway, write):
@@ -127,7 +129,7 @@ def test_decided_call_offers_no_buttons(reviewer, gateway, choice, words):
     page = reviewer.open(f"/approvals/{approval.id}")
 
     assert all(word in page.text for word in words)
-    assert [form.action for form in page.forms] == ["/sign-out"]
+    assert page.ways_to_decide == []
 
 
 def test_error_of_the_tool_is_shown(reviewer, gateway, write):
