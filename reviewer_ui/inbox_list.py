@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from gateway.domain.json_text import Limits
 from gateway.store import approvals, inbox
 from gateway.store.session import Session
 from gateway.store.tables import Approval
@@ -88,15 +87,14 @@ def read_list(gateway: Gateway, session: Session, now: datetime, search: Search,
     in_doubt = approvals.in_doubt(session, ROWS) if is_first else ()
     held = inbox.held(session, wanted, now=now, limit=ROWS) if is_first else ()
     first = waiting[0].created_at if waiting and is_first else None
-    limits = gateway.policy.limits
     return Listed(
         search=search,
         counts=read_counts(session, now),
         oldest=min([*(row.created_at for row in expiring), *([first] if first else [])], default=None),
-        in_doubt=[make_row(row, now, limits) for row in in_doubt if wanted.matches(row)],
-        held=[make_row(row, now, limits) for row in held],
-        expiring=[make_row(row, now, limits) for row in expiring],
-        waiting=[make_row(row, now, limits) for row in waiting],
+        in_doubt=[make_row(row, now) for row in in_doubt if wanted.matches(row)],
+        held=[make_row(row, now) for row in held],
+        expiring=[make_row(row, now) for row in expiring],
+        waiting=[make_row(row, now) for row in waiting],
         cursor=cursor,
         next_cursor=page.next_cursor if page else None,
         is_cut=page.is_cut if page else False,
@@ -114,7 +112,7 @@ def next_to_decide(session: Session, now: datetime, search: Search, decided: App
     return None
 
 
-def make_row(approval: Approval, now: datetime, limits: Limits) -> Row:
+def make_row(approval: Approval, now: datetime) -> Row:
     return Row(
         approval=approval,
         state=states.approval_state(approval, now),

@@ -127,7 +127,7 @@ def review_page(
         approval=review.approval,
         listed=listed,
         open_id=approval_id,
-        just_decided=make_row(just_decided, review.now, gateway.policy.limits) if just_decided else None,
+        just_decided=make_row(just_decided, review.now) if just_decided else None,
         reasons=REASONS,
         decided_by_me=bool(review.decided) and is_me(review.decided[-1][0], person),
         typed=typed,

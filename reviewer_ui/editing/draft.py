@@ -86,6 +86,26 @@ def draft_of(value: LiteralValue, shape: Shape, asked: Asked, path: Path = ()) -
     return _scalar(value, shape)
 
 
+def reveal_in(draft: Node, asked: Asked) -> None:
+    """What the draft keeps of the revealed place is in a control, to be read and changed."""
+    for step, child in list(draft.children()):
+        if child.kind == "kept" and asked.revealed == _kept_pointer(child):
+            shown = _scalar(asked.at(path_of(child.text)), ANYTHING)
+            if draft.kind == "array":
+                draft.items[int(step)] = shown
+            else:
+                draft.members[str(step)] = shown
+        else:
+            reveal_in(child, asked)
+
+
+def _kept_pointer(node: Node) -> str | None:
+    try:
+        return json_pointer.from_path(path_of(node.text))
+    except ValueError:
+        return None
+
+
 def member_shape(shape: Shape, name: str) -> Shape:
     return shape.properties.get(name) or shape.more or ANYTHING
 

@@ -9,7 +9,7 @@ from gateway.domain.json_text import Limits, parse_literal
 from gateway.errors import GatewayError, InvalidDetails, InvalidJson, TooLarge
 from reviewer_ui.editing.changes import ChangeView, summary, view_changes
 from reviewer_ui.editing.control_name import COUNT, KEY, SET
-from reviewer_ui.editing.draft import MAX_NODES, Asked, Node, draft_of, masked_value, unmasked, value_of
+from reviewer_ui.editing.draft import MAX_NODES, Asked, Node, draft_of, masked_value, reveal_in, unmasked, value_of
 from reviewer_ui.editing.posted import read_draft
 from reviewer_ui.editing.shape import Shape, shape_of
 from reviewer_ui.editing.view import Field, view_draft
@@ -85,6 +85,8 @@ def draft_in(typed: Typed, details: str, shape: Shape, asked: Asked, limits: Lim
     """What was typed as a draft, or what was asked. Raises: as ``edited_text``."""
     draft = read_draft(typed.fields)
     if draft is not None:
+        if asked.revealed is not None:
+            reveal_in(draft, asked)
         return draft
     edited = edited_text(typed, details, limits)
     return draft_of(parse_literal(details if edited is None else edited, limits), shape, asked)
