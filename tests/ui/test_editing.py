@@ -242,9 +242,19 @@ def test_what_was_typed_is_shown_when_somebody_else_was_first(reviewer, gateway,
     page = reviewer.open(at(approval))
     decide(gateway, make_person(gateway), approval)
 
-    response = send(reviewer, page, approval, "/decision", APPROVE, **{"/amount": "12,5"})
+    response = send(reviewer, page, approval, "/decision", APPROVE, **{"/amount": "12.5"})
 
     assert response.status_code == 409
+    assert '"amount": 12.5' in Page(response.text).text
+
+
+def test_number_that_is_none_is_shown_too_when_somebody_else_was_first(reviewer, gateway, approval):
+    page = reviewer.open(at(approval))
+    decide(gateway, make_person(gateway), approval)
+
+    response = send(reviewer, page, approval, "/decision", APPROVE, **{"/amount": "12,5"})
+
+    assert response.status_code == 422
     assert "/amount = 12,5" in Page(response.text).text
 
 
@@ -273,7 +283,7 @@ def test_secret_is_hidden_until_somebody_reveals_it_and_the_log_says_who(reviewe
     assert fields_of(shown, made)["/token"] == f"use {TOKEN}"
     assert fields_of(shown, made)["/note"] == "typed"
     assert response.text.count(TOKEN) == 1
-    seen = load_events(gateway, made.job_id)[-1]
+    seen = load_events(gateway, made.job_id or "")[-1]
     assert (seen.name, seen.approval_id) == ("approval.revealed", made.id)
     facts = json.loads(seen.data)
     assert (facts["path"], facts["by"], facts["person_id"]) == ("/token", reviewer.person.name, reviewer.person.id)
