@@ -93,7 +93,7 @@ def _without_hiding(request: Request, picks: list[Pick]) -> tuple[list[Pick], li
     with gateway.database.read() as session:
         now = gateway.database.now(session)
         rows = approvals.find_many(session, [pick.approval_id for pick in picks])
-    hiding = {row.id: row for row in rows if make_row(row, now, gateway.policy.limits).findings}
+    hiding = {row.id: row for row in rows if make_row(row, now).findings}
     why = "Something is to be read before it is decided."
     skipped = [Skipped(one, row.title, why) for one, row in hiding.items()]
     return [pick for pick in picks if pick.approval_id not in hiding], skipped

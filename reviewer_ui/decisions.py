@@ -32,7 +32,7 @@ def decide(
     shown = _find(gateway, approval_id)
     try:
         forms.check_sure(form, shown.risk)
-        approvals.decide(gateway, person, approval_id, forms.ruling_of(form, shown.details))
+        approvals.decide(gateway, person, approval_id, forms.ruling_of(form, shown.details, gateway.policy.limits))
     except GatewayError as error:
         refuse(
             request,

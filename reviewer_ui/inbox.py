@@ -72,7 +72,7 @@ def inbox_page(request: Request, search: Search, *, cursor: str | None = None, d
         request,
         "inbox.html",
         listed=listed,
-        just_decided=make_row(just_decided, now, gateway.policy.limits) if just_decided else None,
+        just_decided=make_row(just_decided, now) if just_decided else None,
         last_decided_at=last_decided_at,
         now=now,
     )

@@ -1,20 +1,17 @@
 """The list of what waits: beside every call that is reviewed, and alone on the inbox."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from gateway.domain.json_text import Limits
 from gateway.store import approvals, inbox
 from gateway.store.session import Session
 from gateway.store.tables import Approval
 from gateway.usecases.gateway import Gateway
 from gateway.usecases.progress import is_held
 from reviewer_ui import states
-from reviewer_ui.arguments import arguments_of
+from reviewer_ui.findings import shown_findings
 from reviewer_ui.inbox_search import Search
-from reviewer_ui.marking import hidden_characters
 
 ROWS = 40
 EXPIRING_ROWS = 10  # of the group on top; its own view shows more
@@ -90,15 +87,14 @@ def read_list(gateway: Gateway, session: Session, now: datetime, search: Search,
     in_doubt = approvals.in_doubt(session, ROWS) if is_first else ()
     held = inbox.held(session, wanted, now=now, limit=ROWS) if is_first else ()
     first = waiting[0].created_at if waiting and is_first else None
-    limits = gateway.policy.limits
     return Listed(
         search=search,
         counts=read_counts(session, now),
         oldest=min([*(row.created_at for row in expiring), *([first] if first else [])], default=None),
-        in_doubt=[make_row(row, now, limits) for row in in_doubt if wanted.matches(row)],
-        held=[make_row(row, now, limits) for row in held],
-        expiring=[make_row(row, now, limits) for row in expiring],
-        waiting=[make_row(row, now, limits) for row in waiting],
+        in_doubt=[make_row(row, now) for row in in_doubt if wanted.matches(row)],
+        held=[make_row(row, now) for row in held],
+        expiring=[make_row(row, now) for row in expiring],
+        waiting=[make_row(row, now) for row in waiting],
         cursor=cursor,
         next_cursor=page.next_cursor if page else None,
         is_cut=page.is_cut if page else False,
@@ -116,18 +112,10 @@ def next_to_decide(session: Session, now: datetime, search: Search, decided: App
     return None
 
 
-def make_row(approval: Approval, now: datetime, limits: Limits) -> Row:
+def make_row(approval: Approval, now: datetime) -> Row:
     return Row(
         approval=approval,
         state=states.approval_state(approval, now),
         is_held=is_held(approval, now),
-        findings=len(json.loads(approval.warnings)) + _has_hidden_characters(approval, limits),
+        findings=sum(one.is_grave for one in shown_findings(approval.warnings, approval.raw_details)),
     )
-
-
-def _has_hidden_characters(approval: Approval, limits: Limits) -> bool:
-    details = approval.details or approval.raw_details or ""
-    if details.isascii() and "\\u" not in details:
-        return False  # the usual call: nothing to read closely
-    texts = [text for argument in arguments_of(details, limits) for text in (argument.name, argument.text)]
-    return bool(hidden_characters(approval.title, *texts))

@@ -7,7 +7,21 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from gateway.web.headers import STATIC_PATH
-from reviewer_ui import access, bulk, decisions, errors, history, inbox, jobs, live, resuming, review, settings, tools
+from reviewer_ui import (
+    access,
+    bulk,
+    decisions,
+    edits,
+    errors,
+    history,
+    inbox,
+    jobs,
+    live,
+    resuming,
+    review,
+    settings,
+    tools,
+)
 from reviewer_ui.rendering import STATIC_FOLDER
 
 
@@ -18,7 +32,7 @@ def mount(app: FastAPI) -> None:
     """
     app.state.error_page = errors.page_for
     app.state.sign_in_tries = access.SignInTries()
-    for module in (access, inbox, live, bulk, review, decisions, resuming, history, jobs, tools, settings):
+    for module in (access, inbox, live, bulk, review, edits, decisions, resuming, history, jobs, tools, settings):
         app.include_router(module.router)
     # The files alone are compressed: pages hold what others wrote beside what is nobody else's business (BREACH).
     app.mount(STATIC_PATH, GZipMiddleware(_Files(directory=STATIC_FOLDER)), name="static")

@@ -11,7 +11,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.domain.approval import ApprovalStatus
-from gateway.domain.arguments import sha256_hex
 from gateway.domain.execution import ExecutionStatus
 from gateway.domain.permission import PersonActor, is_own_request, may_decide
 from gateway.errors import GatewayError, NotFound, StaleDetails, ToolChanged
@@ -25,11 +24,12 @@ from reviewer_ui.access import Person
 from reviewer_ui.addresses import FromAddress
 from reviewer_ui.arguments import Argument, Edit, arguments_of, edits_of
 from reviewer_ui.difference import Line, difference
-from reviewer_ui.forms import REASONS, Typed, is_edited, place_of, text_to_edit
+from reviewer_ui.editing import editor
+from reviewer_ui.findings import Shown, shown_findings
+from reviewer_ui.forms import REASONS, Typed, place_of
 from reviewer_ui.inbox import SearchQuery, read_just_decided
 from reviewer_ui.inbox_list import make_row, read_list
 from reviewer_ui.inbox_search import Search
-from reviewer_ui.marking import hidden_characters
 from reviewer_ui.rendering import page, see_other
 from reviewer_ui.surroundings import JobCalls, Precedent, read_job_calls, read_precedents
 
@@ -49,8 +49,7 @@ class Review:
     is_held: bool
     why_held: str
     why_not: str | None  #: the reason why this person cannot decide it now; None when they can
-    warnings: list[dict[str, str]]
-    hidden: list[tuple[str, int]]  #: characters that the arguments or the title hide, and how often
+    findings: list[Shown]
     arguments: list[Argument]
     edits: list[Edit]
     execution: Execution | None
@@ -91,6 +90,8 @@ def show_standing(request: Request, person: Person, approval_id: FromAddress, se
 @router.get("/approvals/{approval_id}/undo")
 @router.get("/approvals/{approval_id}/sign-in")
 @router.get("/approvals/{approval_id}/extend")
+@router.get("/approvals/{approval_id}/edit")
+@router.get("/approvals/{approval_id}/reveal")
 def show_again(_person: Person, approval_id: FromAddress, search: SearchQuery) -> Response:
     """A form's address, opened as a page: its answer was shown there."""
     return see_other(search.address(f"/approvals/{approval_id}"))
@@ -105,19 +106,20 @@ def review_page(
     typed: Typed | None = None,
     error: GatewayError | None = None,
     is_resumed: bool = False,
+    revealed: str | None = None,
     decided: str | None = None,
 ) -> Response:
     """The page, with what somebody typed kept and what was refused said beside it. Raises: NotFound.
 
-    ``is_resumed``: the person had to sign in again in the middle of it.
+    ``is_resumed``: the person had to sign in again in the middle of it. ``revealed``: the pointer of a secret
+    that is shown this once.
     """
     gateway = gateway_of(request)
     review = read_review(gateway, person, approval_id)
     with gateway.database.read() as session:
         listed = read_list(gateway, session, review.now, search)
         just_decided = read_just_decided(session, decided)
-    details = review.approval.details
-    typed = typed or Typed()
+    typed = typed or Typed(view=request.query_params.get("view", "form"))
     return page(
         request,
         "review.html",
@@ -125,12 +127,11 @@ def review_page(
         approval=review.approval,
         listed=listed,
         open_id=approval_id,
-        just_decided=make_row(just_decided, review.now, gateway.policy.limits) if just_decided else None,
+        just_decided=make_row(just_decided, review.now) if just_decided else None,
         reasons=REASONS,
         decided_by_me=bool(review.decided) and is_me(review.decided[-1][0], person),
         typed=typed,
-        edit_text=text_to_edit(details if typed.modified_details is None else typed.modified_details),
-        is_edited=is_edited(typed.modified_details, details),
+        editing=_editing(gateway, review, typed, error, revealed),
         error=error,
         error_place=place_of(error),
         is_resumed=is_resumed,
@@ -138,6 +139,23 @@ def review_page(
         seen_edits=_changed_since(error, review.approval, typed, gateway),
         now=review.now,
     )
+
+
+def _editing(
+    gateway: Gateway, review: Review, typed: Typed, error: GatewayError | None, revealed: str | None
+) -> editor.Editor | None:
+    """None when there are no arguments that could be edited."""
+    approval = review.approval
+    is_typed = typed.arguments or typed.modified_details is not None
+    if approval.details is None or (review.why_not is not None and not is_typed):
+        return None
+    try:
+        return editor.edit(
+            typed.edit, approval.details, approval.schema_text, gateway.policy.limits,
+            view=typed.view, error=error, revealed=revealed,
+        )  # fmt: skip
+    except GatewayError:
+        return None  # the limits are lower than they were when it was asked
 
 
 def read_review(gateway: Gateway, person: PersonActor, approval_id: str) -> Review:
@@ -153,8 +171,6 @@ def read_review(gateway: Gateway, person: PersonActor, approval_id: str) -> Revi
         decided = decisions.of_approval(session, approval.id)
         job_calls = read_job_calls(session, approval, now) if job else None
         precedents = read_precedents(session, approval, now, limits)
-    asked = arguments_of(approval.details, limits)
-    texts = [text for argument in asked for text in (argument.name, argument.text)]
     return Review(
         approval=approval,
         job=job,
@@ -163,9 +179,8 @@ def read_review(gateway: Gateway, person: PersonActor, approval_id: str) -> Revi
         is_held=is_held(approval, now),
         why_held=_why_held(approval, job),
         why_not=_why_not(gateway, person, approval, now),
-        warnings=json.loads(approval.warnings),
-        hidden=hidden_characters(approval.title, approval.raw_details or "", *texts),
-        arguments=asked,
+        findings=shown_findings(approval.warnings, approval.raw_details),
+        arguments=arguments_of(approval.details, limits),
         edits=edits_of(approval.details, approval.modified_details, limits),
         execution=execution,
         execution_state=states.execution_state(execution) if execution else None,
@@ -229,8 +244,11 @@ def _definition(definition: Any) -> str:
 
 
 def _changed_since(error: GatewayError | None, approval: Approval, typed: Typed, gateway: Gateway) -> list[Edit]:
-    """What changed since the page was opened, where that can be known: the text that was seen came with the form."""
-    seen = typed.modified_details
-    if not isinstance(error, StaleDetails) or seen is None or sha256_hex(seen) != typed.details_sha256:
+    """Where the arguments differ from what the form held, if it can be read: it was made of others."""
+    if not isinstance(error, StaleDetails) or approval.details is None:
         return []
-    return edits_of(seen, approval.details, gateway.policy.limits)
+    try:
+        edited = editor.edited_text(typed.edit, approval.details, gateway.policy.limits)
+    except GatewayError:
+        return []
+    return edits_of(edited, approval.details, gateway.policy.limits)

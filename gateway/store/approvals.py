@@ -30,6 +30,16 @@ _NEWEST_SAME = Prepared(
     .order_by(_T.c.decided_at.desc(), _T.c.round.desc(), _T.c.position.desc())
     .limit(1)
 )
+_NEWEST_REJECTED = Prepared(
+    _SELECT.where(
+        _T.c.job_id == bindparam("job_id"),
+        _T.c.status == ApprovalStatus.REJECTED.value,
+        _T.c.action == bindparam("action"),
+        _T.c.details.is_not(None),
+    )
+    .order_by(_T.c.decided_at.desc(), _T.c.round.desc(), _T.c.position.desc())
+    .limit(1)
+)
 _OF_JOB = Prepared(_SELECT.where(_T.c.job_id == bindparam("job_id")).order_by(_T.c.round, _T.c.position))
 
 
@@ -70,6 +80,12 @@ def of_jobs(session: Session, job_ids: Collection[str]) -> Sequence[Approval]:
 def newest_same(session: Session, job_id: str, call_sha256: str) -> Approval | None:
     """The rejected call or repeat with these arguments that was decided last in this job; only read."""
     found = _NEWEST_SAME.row(session, job_id=job_id, call_sha256=call_sha256)
+    return _ROWS.make(found) if found else None
+
+
+def newest_rejected(session: Session, job_id: str, action: str) -> Approval | None:
+    """The call of this tool that was rejected last in this job; only read."""
+    found = _NEWEST_REJECTED.row(session, job_id=job_id, action=action)
     return _ROWS.make(found) if found else None
 
 

@@ -12,13 +12,16 @@ const draftKey = (call) => `${call.dataset.approval} ${call.dataset.sha256}`;
 const typedIn = (call) => [...(document.getElementById("decide")?.elements ?? []), ...call.querySelectorAll("#doubt-note, #result")]
   .filter((field) => field.name && field.type !== "hidden" && field.matches("input, textarea, select"));
 
-addEventListener("htmx:before:swap", () => {
+addEventListener("htmx:before:swap", (event) => {
   const call = openCall();
-  if (call) drafts.set(draftKey(call), typedIn(call).filter(isChanged).map((field) => [fieldKey(field), valueOf(field)]));
+  if (!call) return;
+  // What the form itself sent, the answer holds; an older draft would undo it.
+  if (event.detail?.ctx?.sourceElement?.matches?.("#decide")) drafts.delete(draftKey(call));
+  else drafts.set(draftKey(call), typedIn(call).filter(isChanged).map((field) => [fieldKey(field), valueOf(field)]));
 });
 
 addEventListener("htmx:after:swap", (event) => {
-  if (event.detail?.ctx?.sourceElement?.matches?.("#queue, #standing, .search")) return;
+  if (event.detail?.ctx?.sourceElement?.matches?.("#queue, #standing, .search, [data-word]")) return;
   openedAt = performance.now();
   const call = openCall();
   const draft = new Map(call && drafts.get(draftKey(call)));
@@ -47,12 +50,11 @@ addEventListener("click", (event) => {
   }
 }, true);
 
-// The button says what it will do once the arguments were edited.
+// The button says at once that the arguments were edited; the server's count follows.
 addEventListener("input", (event) => {
   const word = document.querySelector("[data-approve] [data-word]");
-  if (!word || !event.target.matches?.("[data-edit]")) return;
-  word.dataset.unedited ??= word.textContent;
-  word.textContent = isChanged(event.target) ? "Approve with edits" : word.dataset.unedited;
+  if (!word || !event.target.matches?.("[data-edit]") || !isChanged(event.target)) return;
+  if (word.textContent.trim() === "Approve as asked") word.textContent = "Approve with edits";
 });
 
 function isSure(button) {

@@ -18,6 +18,7 @@ REFUSED = ["/nothing", "/approvals/apr_x", "/jobs/job_x", "/history?from=x", "/?
 FORMS = [
     "/sign-in", "/sign-out", "/approvals/{approval}/decision", "/approvals/{approval}/undo",
     "/approvals/{approval}/resolution", "/approvals/{approval}/sign-in", "/approvals/{approval}/extend",
+    "/approvals/{approval}/edit", "/approvals/{approval}/edits", "/approvals/{approval}/reveal",
     "/jobs/{job}/cancel", "/history/verification", "/inbox/decisions", "/inbox/undo", "/settings/pages",
     "/settings/password", "/settings/tokens", "/settings/tokens/revocation", "/settings/sign-ins/end",
 ]  # fmt: skip
@@ -134,7 +135,7 @@ def test_files_made_by_others_are_the_recorded_ones():
     for file in vendored:
         assert hashlib.sha256((STATIC_FOLDER / file["file"]).read_bytes()).hexdigest() == file["sha256"]
     others = {path.name for path in STATIC_FOLDER.iterdir()} - {file["file"] for file in vendored}
-    ours = ("tokens", "base", "layout", "inbox", "review", "records")
+    ours = ("tokens", "base", "layout", "inbox", "review", "fields", "records")
     assert {name for name in others if name.endswith(".css")} == {f"{name}.css" for name in ours}
     assert not [name for name in others if ".min." in name]
 
