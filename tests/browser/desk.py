@@ -144,7 +144,7 @@ class Desk:
     def check(self) -> None:
         """Nothing that the browser complained of is left unexplained."""
         unexplained = [one for one in self.complaints if not any(part in one for part in self.expected)]
-        assert unexplained == []
+        assert unexplained == [], unexplained
 
 
 def watched(served: Served, context: BrowserContext, person: PersonActor) -> Desk:

@@ -1,18 +1,14 @@
 """What holds on every page: no complaint of the browser, nothing that axe finds, nothing wider than the screen."""
 
-from collections.abc import Callable
-from typing import Any
+from typing import Literal
 
-import pytest
+from playwright.sync_api import FloatRect, Locator, Page
 
 from tests.browser.desk import Desk, axe, overflow
 from tests.browser.shop import Shop, fill
 
-LOOKS: dict[str, dict[str, Any]] = {
-    "light": {"color_scheme": "light"},
-    "dark": {"color_scheme": "dark"},
-    "phone": {"viewport": {"width": 390, "height": 844}, "has_touch": True},
-}
+WIDTHS = (320, 390, 820, 1280)
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 MAX_BYTES = 120_000
 
 
@@ -33,15 +29,33 @@ def pages(shop: Shop) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("look", LOOKS)
-def test_pages_are_accessible(open_desk: Callable[..., Desk], look: str) -> None:
-    desk = open_desk(**LOOKS[look])
+def box(part: Locator) -> FloatRect:
+    found = part.bounding_box()
+    assert found
+    return found
+
+
+def wrong_in(page: Page) -> list[str]:
+    """What axe finds in the page, light, dark and on a phone, and what is wider than screens of any size."""
+    found: list[str] = []
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 800})
+        found += [f"{width} px: {one}" for one in overflow(page)]
+        if width == 390:
+            found += [f"phone: {one}" for one in axe(page)]
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        found += [f"{scheme}: {one}" for one in axe(page)]
+    return found
+
+
+def test_pages_are_accessible_and_fit_every_screen(desk: Desk) -> None:
     desk.expected.append("404")  # the page that is not there
-    found = {"empty": axe(desk.open("/"))}
+    found = {"empty": wrong_in(desk.open("/"))}
     for name, path in pages(fill(desk.gateway)).items():
-        found[name] = axe(desk.open(path))
+        found[name] = wrong_in(desk.open(path))
     desk.context.clear_cookies()
-    found["sign-in"] = axe(desk.open("/"))
+    found["sign-in"] = wrong_in(desk.open("/"))
 
     assert {name: wrong for name, wrong in found.items() if wrong} == {}
 
@@ -50,51 +64,30 @@ def test_parts_that_come_and_go_are_accessible(desk: Desk) -> None:
     shop = fill(desk.gateway)
     page = desk.open(f"/approvals/{shop.tags[0].id}")
     page.keyboard.press("?")
-    found = {"keys": axe(page)}
+    found = {"keys": wrong_in(page)}
     page.keyboard.press("Escape")
     page.locator("[data-approve]").click()
     page.locator("[data-toast]").wait_for()
-    found["toast"] = axe(page)
+    found["toast"] = wrong_in(page)
     page.locator(".pick input").first.check()
-    found["bulk bar"] = axe(page)
+    found["bulk bar"] = wrong_in(page)
 
     assert {name: wrong for name, wrong in found.items() if wrong} == {}
 
 
-@pytest.mark.parametrize("width", [320, 390, 820, 1280])
-def test_nothing_is_wider_than_the_screen(desk: Desk, width: int) -> None:
-    desk.expected.append("404")
-    shop = fill(desk.gateway)
-    desk.page.set_viewport_size({"width": width, "height": 700})
-
-    found = {name: overflow(desk.open(path)) for name, path in pages(shop).items()}
-    desk.open(f"/approvals/{shop.tags[0].id}").locator("[data-approve]").click()
-    desk.page.locator("[data-toast]").wait_for()
-    found["toast"] = overflow(desk.page)
-
-    assert {name: wrong for name, wrong in found.items() if wrong} == {}
-
-
-@pytest.mark.parametrize("size", [(1280, 800), (820, 1100), (390, 844), (320, 568)])
-def test_buttons_are_in_sight_and_cover_nothing(desk: Desk, size: tuple[int, int]) -> None:
-    shop = fill(desk.gateway)
-    desk.page.set_viewport_size({"width": size[0], "height": size[1]})
-    page = desk.open(f"/approvals/{shop.refund.id}")
-
-    for name in ("[data-reject]", "[data-approve]"):
-        box = page.locator(name).bounding_box()
-        assert box
-        assert box["y"] >= 0
-        assert box["y"] + box["height"] <= size[1]
-    bar, scroll = page.locator(".decision-bar").bounding_box(), page.locator("#review-scroll").bounding_box()
-    assert bar
-    assert scroll
-    assert scroll["y"] + scroll["height"] <= bar["y"] + 0.5
-    last = page.locator(".side-column section").last
-    last.scroll_into_view_if_needed()
-    seen = last.bounding_box()
-    assert seen
-    assert seen["y"] < bar["y"]
+def test_buttons_are_in_sight_and_cover_nothing(desk: Desk) -> None:
+    page = desk.open(f"/approvals/{fill(desk.gateway).refund.id}")
+    for width, height in ((1280, 800), (820, 1100), (390, 844), (320, 568)):
+        page.set_viewport_size({"width": width, "height": height})
+        for name in ("[data-reject]", "[data-approve]"):
+            button = box(page.locator(name))
+            assert button["y"] >= 0
+            assert button["y"] + button["height"] <= height
+        bar, scroll = box(page.locator(".decision-bar")), box(page.locator("#review-scroll"))
+        assert scroll["y"] + scroll["height"] <= bar["y"] + 0.5
+        last = page.locator(".side-column section").last
+        last.scroll_into_view_if_needed()
+        assert box(last)["y"] < bar["y"]
 
 
 def test_page_weighs_little_without_anything_kept(desk: Desk) -> None:

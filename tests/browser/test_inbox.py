@@ -122,6 +122,7 @@ def test_connection_comes_back_after_the_server_was_away(desk: Desk) -> None:
 def test_first_connection_that_fails_is_tried_again(desk: Desk) -> None:
     desk.expected += ["502", "htmx"]
     page = desk.page
+    page.clock.install()
     bad = {"status": 502, "body": "<p>Bad gateway</p>", "content_type": "text/html"}
     page.route("**/events", lambda route: route.fulfill(**bad))
     desk.open("/")
@@ -130,6 +131,7 @@ def test_first_connection_that_fails_is_tried_again(desk: Desk) -> None:
     assert "Bad gateway" not in page.content()
 
     page.unroute("**/events")
+    page.clock.run_for(16_000)
 
     expect(page.locator("#live")).to_have_attribute("data-live", "on", timeout=20_000)
     ask(desk.gateway, tag(1))

@@ -163,5 +163,5 @@ def test_browsers_notice_is_given_in_the_background_when_it_is_allowed(open_desk
 
     page.clock.run_for(61_000)
 
-    page.wait_for_function("window.notices.length > 0")
+    expect(page).to_have_title(re.compile(r"^\(1\) "))
     assert page.evaluate("window.notices") == ["A call waits for a decision: 1 wait in all."]

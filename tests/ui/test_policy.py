@@ -129,6 +129,15 @@ def test_code_of_the_pages_makes_no_markup_by_hand():
         assert not re.search(r"Markup|<[a-z]+[ >]", path.read_text()), path
 
 
+def test_tests_files_made_by_others_are_the_recorded_ones():
+    folder = Path(__file__).parents[1] / "browser" / "vendor"
+    recorded = tomllib.loads((folder / "vendor.toml").read_text())["file"]
+
+    for file in recorded:
+        assert hashlib.sha256((folder / file["file"]).read_bytes()).hexdigest() == file["sha256"]
+    assert {path.name for path in folder.iterdir()} == {file["file"] for file in recorded} | {"vendor.toml"}
+
+
 def test_files_made_by_others_are_the_recorded_ones():
     vendored = tomllib.loads((STATIC_FOLDER / "vendor.toml").read_text())["file"]
 
