@@ -18,7 +18,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test tests check lint types layers dependencies schema crash torture bench lock clean
+.PHONY: help run test tests check lint types layers dependencies schema browser shots crash torture bench lock clean
 
 help:  ## list these commands
 	@awk -F ':.*  ## ' '/^[a-z]+:.*  ## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
@@ -26,10 +26,10 @@ help:  ## list these commands
 run: .venv/ok  ## start the product with sample data and print its address
 	@$(BIN)/countersign demo $(ARGS)
 
-test: check tests  ## run every check and every test
+test: check tests browser  ## run every check and every test
 
 tests: .venv/ok  ## run the tests alone
-	@$(BIN)/pytest -n $(WORKERS) --ignore=tests/acceptance --ignore=tests/crash
+	@$(BIN)/pytest -n $(WORKERS) --ignore=tests/acceptance --ignore=tests/browser --ignore=tests/crash
 	@$(BIN)/pytest tests/acceptance
 
 check: lint types layers dependencies schema  ## run every check alone
@@ -50,6 +50,26 @@ dependencies: .venv/ok  ## check that every dependency is declared and used
 schema: .venv/ok  ## check that the migrations make the tables that the code describes
 	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && export COUNTERSIGN_DATABASE_URL="sqlite:///$$dir/check.db" && \
 		$(BIN)/countersign migrate >/dev/null && $(BIN)/alembic check
+
+# By itself: the tests before have event loops of their own, which the browser's driver does not bear in its process.
+browser: .venv/ok .chromium  ## drive the pages with clicks and keys in a real browser
+	@$(BIN)/pytest tests/browser
+
+shots: .venv/ok .chromium  ## take a picture of every page and state into shots/
+	@$(BIN)/pytest -q tests/browser/shots.py
+	@echo "The pictures are in shots/."
+
+.PHONY: .chromium
+.chromium:
+	@for name in "$$COUNTERSIGN_TEST_BROWSER" chromium chromium-browser google-chrome google-chrome-stable chrome; do \
+		command -v "$$name" >/dev/null 2>&1 && exit 0; \
+	done; \
+	test "$$(id -u)" = 0 && command -v apt-get >/dev/null && echo "Installing Chromium ..." && \
+		{ apt-get install -qq -y chromium >/dev/null 2>&1 || { apt-get update -qq && apt-get install -qq -y chromium >/dev/null; }; } || \
+		{ echo >&2 "$(no_browser)"; exit 1; }
+
+no_browser := No Chromium was found and none could be installed: install one (Debian: apt install chromium), or name its \
+	program in COUNTERSIGN_TEST_BROWSER.
 
 crash: .venv/ok  ## kill, freeze and starve the product for a few minutes
 	@$(BIN)/pytest -n $(CRASH_WORKERS) tests/crash

@@ -6,12 +6,15 @@ from starlette.responses import Response
 
 from gateway.errors import GatewayError, NotFound
 from gateway.store import approvals as approval_rows
+from gateway.store.tables import Approval
 from gateway.usecases import approvals, extending, resolutions
 from gateway.usecases.gateway import Gateway
 from gateway.web.state import gateway_of
 from reviewer_ui import forms
 from reviewer_ui.access import Decider
 from reviewer_ui.addresses import FromAddress
+from reviewer_ui.inbox import SearchQuery
+from reviewer_ui.inbox_list import next_to_decide
 from reviewer_ui.posting import PostedForm
 from reviewer_ui.rendering import refuse, see_other
 from reviewer_ui.resuming import TypingDecider
@@ -21,39 +24,55 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.post("/approvals/{approval_id}/decision")
-def decide(request: Request, person: TypingDecider, form: PostedForm, approval_id: FromAddress) -> Response:
-    """The call is decided, and the person is back at the inbox. Raises: as ``usecases.approvals.decide``."""
+def decide(
+    request: Request, person: TypingDecider, form: PostedForm, approval_id: FromAddress, search: SearchQuery
+) -> Response:
+    """The call is decided, and the next one of the list is open. Raises: as ``usecases.approvals.decide``."""
     gateway = gateway_of(request)
-    details = _details(gateway, approval_id)
+    shown = _find(gateway, approval_id)
     try:
-        approvals.decide(gateway, person, approval_id, forms.ruling_of(form, details))
+        forms.check_sure(form, shown.risk)
+        approvals.decide(gateway, person, approval_id, forms.ruling_of(form, shown.details, gateway.policy.limits))
     except GatewayError as error:
-        refuse(request, error, review_page(request, person, approval_id, typed=forms.typed_of(form), error=error))
-    return see_other(f"/?decided={approval_id}")
+        refuse(
+            request,
+            error,
+            review_page(request, person, approval_id, search, typed=forms.typed_of(form), error=error),
+        )
+    with gateway.database.read() as session:
+        following = next_to_decide(session, gateway.database.now(session), search, shown)
+    path = f"/approvals/{following.id}" if following else "/"
+    return see_other(search.address(path, decided=approval_id))
 
 
 @router.post("/approvals/{approval_id}/undo")
-def undo(request: Request, person: Decider, _form: PostedForm, approval_id: FromAddress) -> Response:
+def undo(
+    request: Request, person: Decider, _form: PostedForm, approval_id: FromAddress, search: SearchQuery
+) -> Response:
     """The call waits again. Raises: NotFound; NotUndoable."""
     try:
         approvals.undo(gateway_of(request), person, approval_id, channel=forms.CHANNEL)
     except GatewayError as error:
-        refuse(request, error, review_page(request, person, approval_id, error=error))
-    return see_other(f"/approvals/{approval_id}")
+        refuse(request, error, review_page(request, person, approval_id, search, error=error))
+    return see_other(search.address(f"/approvals/{approval_id}"))
 
 
 @router.post("/approvals/{approval_id}/extend")
-def extend(request: Request, person: Decider, form: PostedForm, approval_id: FromAddress) -> Response:
+def extend(
+    request: Request, person: Decider, form: PostedForm, approval_id: FromAddress, search: SearchQuery
+) -> Response:
     """The call has more time. Raises: as ``usecases.extending.extend``."""
     try:
         extending.extend(gateway_of(request), person, approval_id, forms.extension_of(form), channel=forms.CHANNEL)
     except GatewayError as error:
-        refuse(request, error, review_page(request, person, approval_id, error=error))
-    return see_other(f"/approvals/{approval_id}")
+        refuse(request, error, review_page(request, person, approval_id, search, error=error))
+    return see_other(search.address(f"/approvals/{approval_id}"))
 
 
 @router.post("/approvals/{approval_id}/resolution")
-def resolve(request: Request, person: TypingDecider, form: PostedForm, approval_id: FromAddress) -> Response:
+def resolve(
+    request: Request, person: TypingDecider, form: PostedForm, approval_id: FromAddress, search: SearchQuery
+) -> Response:
     """The doubt is settled, or the next attempt is queued. Raises: NotFound; NotInDoubt; InvalidRequest."""
     try:
         settled = forms.settlement_of(form)
@@ -67,13 +86,17 @@ def resolve(request: Request, person: TypingDecider, form: PostedForm, approval_
             channel=forms.CHANNEL,
         )
     except GatewayError as error:
-        refuse(request, error, review_page(request, person, approval_id, typed=forms.typed_of(form), error=error))
-    return see_other(f"/approvals/{approval_id}")
+        refuse(
+            request,
+            error,
+            review_page(request, person, approval_id, search, typed=forms.typed_of(form), error=error),
+        )
+    return see_other(search.address(f"/approvals/{approval_id}"))
 
 
-def _details(gateway: Gateway, approval_id: str) -> str | None:
+def _find(gateway: Gateway, approval_id: str) -> Approval:
     with gateway.database.read() as session:
         approval = approval_rows.find(session, approval_id)
     if approval is None:
         raise NotFound("There is no call under this address.")
-    return approval.details
+    return approval

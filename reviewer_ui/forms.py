@@ -1,18 +1,31 @@
 """From a posted form to what a reviewer says, and back to what they typed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from gateway.domain.approval import Approve, Choice, Reject, Respond, Verdict
 from gateway.domain.execution import Resolution
+from gateway.domain.json_text import Limits
 from gateway.domain.moment import read_rfc3339
 from gateway.errors import GatewayError, InvalidDetails, InvalidJson, InvalidRequest, NoteRequired, TooLarge
 from gateway.usecases.approvals import Ruling
 from gateway.web.limits import MAX_NOTE_CHARS, MAX_RESPONSE_CHARS, MAX_RESULT_CHARS
-from reviewer_ui.marking import escape_hidden
+from reviewer_ui.editing import editor
+from reviewer_ui.editing.control_name import fields_of
 
 CHANNEL = "page"  #: decisions made here can be undone until they are released
+
+#: Why a call is rejected, for those who do not want to write: what the log keeps, and what the model is told.
+REASONS = {
+    "wrong_target": "This is about the wrong person or thing.",
+    "wrong_value": "An amount or another value in it is wrong.",
+    "not_needed": "This is not needed.",
+    "done_already": "This was done already.",
+    "more_information": "More information is needed before this can be decided.",
+    "against_rules": "This is against our rules.",
+}
+SURE = "yes"  #: what the field ``sure`` holds once somebody was asked whether a critical call is really to run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,9 +34,17 @@ class Typed:
 
     details_sha256: str = ""
     note: str = ""
+    reason: str = ""
     response: str = ""
     modified_details: str | None = None  #: the arguments' text area; None when the form had none
+    arguments: Mapping[str, str] = field(default_factory=dict)  #: the arguments' fields by name, if the form had them
+    view: str = "form"  #: of the arguments
     result: str = ""
+
+    @property
+    def edit(self) -> editor.Typed:
+        """What was typed into the arguments."""
+        return editor.Typed(fields=self.arguments, json_text=self.modified_details)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,26 +60,50 @@ def typed_of(form: Mapping[str, str]) -> Typed:
     return Typed(
         details_sha256=form.get("details_sha256", ""),
         note=form.get("note", ""),
+        reason=form.get("reason", ""),
         response=form.get("response", ""),
         modified_details=form.get("modified_details"),
+        arguments=fields_of(form),
+        view=form.get("view", "form"),
         result=form.get("result", ""),
     )
 
 
+def with_arguments(typed: Typed, arguments: Mapping[str, str]) -> Typed:
+    """What was typed, with these fields in the place of all that was typed into the arguments."""
+    return replace(typed, arguments=arguments, modified_details=None, view="form")
+
+
 def typed_fields(form: Mapping[str, str]) -> dict[str, str]:
     """The fields of the form from which ``typed_of`` reads."""
-    return {field.name: form[field.name] for field in fields(Typed) if field.name in form}
+    names = ("details_sha256", "note", "reason", "response", "modified_details", "view", "result")
+    return {name: form[name] for name in names if name in form} | fields_of(form)
 
 
-def ruling_of(form: Mapping[str, str], details: str | None) -> Ruling:
-    """What the form says about a call with these arguments. Raises: InvalidRequest naming the field."""
+def ruling_of(form: Mapping[str, str], details: str | None, limits: Limits) -> Ruling:
+    """What the form says about a call with these arguments.
+
+    Raises: InvalidRequest naming the field; as ``editor.edited_text``.
+    """
     typed = typed_of(form)
+    choice = _choice(form.get("verdict"), typed, details, limits)
+    note = _text(typed.note, "note", MAX_NOTE_CHARS)
+    reason = typed.reason if isinstance(choice, Reject) and typed.reason in REASONS else None
     return Ruling(
-        choice=_choice(form.get("verdict"), typed, details),
+        choice=choice,
         details_sha256=typed.details_sha256,
-        note=_text(typed.note, "note", MAX_NOTE_CHARS),
+        note=REASONS[reason] if reason and note is None else note,
+        reason_code=reason,
         channel=CHANNEL,
     )
+
+
+def check_sure(form: Mapping[str, str], risk: str) -> None:
+    """Raises: InvalidRequest when a critical call is approved by somebody who was not asked once more."""
+    if risk == "critical" and form.get("verdict") == Verdict.APPROVE and form.get("sure") != SURE:
+        raise InvalidRequest(
+            "This call is critical: press “Approve: yes, run it” if it is really to run.", field="sure"
+        )
 
 
 def settlement_of(form: Mapping[str, str]) -> Settlement:
@@ -84,16 +129,6 @@ def extension_of(form: Mapping[str, str]) -> datetime:
         raise InvalidRequest("Press one of the buttons that give more time.") from None
 
 
-def text_to_edit(details: str | None) -> str:
-    """The arguments as the text area holds them: the exact text, but for characters that nobody would see."""
-    return escape_hidden(details) if details is not None else ""
-
-
-def is_edited(posted: str | None, details: str | None) -> bool:
-    """True when the text area came back with something else than it was given."""
-    return posted is not None and posted != text_to_edit(details)
-
-
 def place_of(error: GatewayError | None) -> str | None:
     """The field that the refusal is about; None for the whole."""
     match error:
@@ -107,11 +142,11 @@ def place_of(error: GatewayError | None) -> str | None:
             return str(error.facts["field"]) if "field" in error.facts else None
 
 
-def _choice(verdict: str | None, typed: Typed, details: str | None) -> Choice:
+def _choice(verdict: str | None, typed: Typed, details: str | None, limits: Limits) -> Choice:
     match verdict:
         case Verdict.APPROVE:
-            # Only what was edited is an edit: an untouched text area must not replace the bytes that were asked.
-            return Approve(typed.modified_details if is_edited(typed.modified_details, details) else None)
+            # Only what was edited is an edit: an untouched form must not replace the bytes that were asked.
+            return Approve(None if details is None else editor.edited_text(typed.edit, details, limits))
         case Verdict.REJECT:
             return Reject()
         case Verdict.RESPOND:

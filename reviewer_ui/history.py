@@ -133,9 +133,11 @@ def _history_page(
         export=wanted.export_address(),
         older=wanted.as_query(cursor=found.next_cursor) if found.next_cursor else None,
         cursor=cursor,
-        verdicts=list(Verdict),
-        tools=_with(gateway.tools.names(), wanted.tool),
-        people=people,
+        choices={
+            "verdicts": [(str(verdict), verdict.capitalize()) for verdict in Verdict],
+            "tools": [(tool, tool) for tool in _with(gateway.tools.names(), wanted.tool)],
+            "people": [(one.id, one.name) for one in people],
+        },
         head=head,
         verification=verification,
     )

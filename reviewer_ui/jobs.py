@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter
@@ -45,6 +46,7 @@ class Said:
     speaker: str
     role: str
     round: int
+    at: datetime
     text: str
     calls: list[Call]
     about: Approval | None  #: for a tool's result: the call that it answers
@@ -118,6 +120,7 @@ def _said(message: Message, body: Mapping[str, Any], calls: Mapping[tuple[int | 
         speaker=_SPEAKERS.get(message.role, message.role),
         role=message.role,
         round=message.round,
+        at=message.created_at,
         text=_text(body.get("content")),
         calls=asked,
         about=answered.approval if answered else None,

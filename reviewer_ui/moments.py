@@ -37,6 +37,22 @@ def until(moment: datetime, now: datetime) -> str:
     return span((moment - now) / timedelta(seconds=1))
 
 
+def clock(moment: datetime, now: datetime) -> str:
+    """How long it is until then, as a countdown shows it: ``4:05``, from an hour on ``1 h 12 min``."""
+    seconds = max(0, int((moment - now) / timedelta(seconds=1)))
+    return f"{seconds // 60}:{seconds % 60:02}" if seconds < _HOUR_S else span(seconds)
+
+
+def took(seconds: float) -> str:
+    """How long something ran: ``0.4 s``, from ten seconds on as ``span`` says it."""
+    return f"{seconds:.1f} s" if seconds < 10 else span(seconds)
+
+
+def epoch_ms(moment: datetime) -> int:
+    """The moment as browsers count: milliseconds since 1970."""
+    return int(moment.timestamp() * 1000)
+
+
 def nth(number: int) -> str:
     """``2nd``"""
     ending = "th" if number % 100 in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")

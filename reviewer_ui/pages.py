@@ -1,12 +1,27 @@
 """Putting the pages into the application."""
 
 from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from gateway.web.headers import STATIC_PATH
-from reviewer_ui import access, decisions, errors, history, inbox, jobs, resuming, review, tools
+from reviewer_ui import (
+    access,
+    bulk,
+    decisions,
+    edits,
+    errors,
+    history,
+    inbox,
+    jobs,
+    live,
+    resuming,
+    review,
+    settings,
+    tools,
+)
 from reviewer_ui.rendering import STATIC_FOLDER
 
 
@@ -17,9 +32,10 @@ def mount(app: FastAPI) -> None:
     """
     app.state.error_page = errors.page_for
     app.state.sign_in_tries = access.SignInTries()
-    for module in (access, inbox, review, decisions, resuming, history, jobs, tools):
+    for module in (access, inbox, live, bulk, review, edits, decisions, resuming, history, jobs, tools, settings):
         app.include_router(module.router)
-    app.mount(STATIC_PATH, _Files(directory=STATIC_FOLDER), name="static")
+    # The files alone are compressed: pages hold what others wrote beside what is nobody else's business (BREACH).
+    app.mount(STATIC_PATH, GZipMiddleware(_Files(directory=STATIC_FOLDER)), name="static")
 
 
 class _Files(StaticFiles):

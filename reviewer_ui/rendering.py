@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,6 +16,7 @@ from gateway.domain.permission import may_decide
 from gateway.errors import GatewayError
 from gateway.web.headers import STATIC_PATH
 from reviewer_ui import arguments, marking, moments
+from reviewer_ui.preferences import read_preferences
 
 STATIC_FOLDER = Path(__file__).parent / "static"
 
@@ -27,11 +29,13 @@ def page(request: Request, template: str, status: int = 200, **context: Any) -> 
     """
     nonce = secrets.token_urlsafe(16)
     person = getattr(request.state, "person", None)
-    html = (
-        _environment()
-        .get_template(template)
-        .render(context, nonce=nonce, person=person, may_decide=person is not None and may_decide(person.role))
-    )
+    known = {
+        "nonce": nonce,
+        "person": person,
+        "may_decide": person is not None and may_decide(person.role),
+        "preferences": read_preferences(request),
+    }
+    html = _environment().get_template(template).render(context, **known)
     response = HTMLResponse(html, status, headers={"Content-Security-Policy": _policy(nonce)})
     if request.method not in {"GET", "HEAD"}:
         # The answer to a form stands for no address that could be opened again.
@@ -93,6 +97,9 @@ def _environment() -> Environment:
         "pieces": marking.pieces,
         "plain": marking.plain,
         "json_tokens": arguments.json_tokens,
+        "clock": moments.clock,
+        "took": moments.took,
+        "epoch_ms": moments.epoch_ms,
         "short_time": moments.short_time,
         "full_time": moments.full_time,
         "span": moments.span,
@@ -102,4 +109,5 @@ def _environment() -> Environment:
     }
     environment.filters.update(filters)
     environment.globals["static_url"] = static_url
+    environment.globals["server_ms"] = lambda: moments.epoch_ms(datetime.now(UTC))
     return environment

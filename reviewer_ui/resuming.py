@@ -18,6 +18,7 @@ from gateway.web.state import gateway_of
 from reviewer_ui.access import deciding, sign_in_form, sign_in_secret, with_cookie
 from reviewer_ui.addresses import FromAddress
 from reviewer_ui.forms import typed_fields, typed_of
+from reviewer_ui.inbox_search import Search
 from reviewer_ui.posting import PostedForm
 from reviewer_ui.rendering import refuse
 from reviewer_ui.review import review_page
@@ -46,7 +47,7 @@ def sign_in_again(request: Request, form: PostedForm, approval_id: FromAddress) 
     if person is None:
         raise Unauthenticated
     request.state.person = person
-    shown = review_page(request, person, approval_id, typed=typed_of(form), is_resumed=True)
+    shown = review_page(request, person, approval_id, Search(), typed=typed_of(form), is_resumed=True)
     return with_cookie(request, shown, secret)
 
 

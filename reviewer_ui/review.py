@@ -11,7 +11,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.domain.approval import ApprovalStatus
-from gateway.domain.arguments import sha256_hex
 from gateway.domain.execution import ExecutionStatus
 from gateway.domain.permission import PersonActor, is_own_request, may_decide
 from gateway.errors import GatewayError, NotFound, StaleDetails, ToolChanged
@@ -25,9 +24,14 @@ from reviewer_ui.access import Person
 from reviewer_ui.addresses import FromAddress
 from reviewer_ui.arguments import Argument, Edit, arguments_of, edits_of
 from reviewer_ui.difference import Line, difference
-from reviewer_ui.forms import Typed, is_edited, place_of, text_to_edit
-from reviewer_ui.marking import hidden_characters
+from reviewer_ui.editing import editor
+from reviewer_ui.findings import Shown, shown_findings
+from reviewer_ui.forms import REASONS, Typed, place_of
+from reviewer_ui.inbox import SearchQuery, read_just_decided
+from reviewer_ui.inbox_list import make_row, read_list
+from reviewer_ui.inbox_search import Search
 from reviewer_ui.rendering import page, see_other
+from reviewer_ui.surroundings import JobCalls, Precedent, read_job_calls, read_precedents
 
 EXTENSIONS = {"one more hour": timedelta(hours=1), "one more day": timedelta(days=1)}
 
@@ -45,21 +49,40 @@ class Review:
     is_held: bool
     why_held: str
     why_not: str | None  #: the reason why this person cannot decide it now; None when they can
-    warnings: list[dict[str, str]]
-    hidden: list[tuple[str, int]]  #: characters that the arguments or the title hide, and how often
+    findings: list[Shown]
     arguments: list[Argument]
     edits: list[Edit]
     execution: Execution | None
     execution_state: states.State | None
     is_in_doubt: bool
+    is_moving: bool  #: approved, and neither its call nor the attempt to make it has ended
     more_time: Sequence[tuple[str, datetime]]  #: what the buttons that extend it say, and until when
     decided: Sequence[tuple[Decision, states.State]]  #: every decision about it, the first one first
+    job_calls: JobCalls | None  #: what else its job has called; None without a job
+    precedents: Sequence[Precedent]  #: how calls of this tool were decided last
 
 
 @router.get("/approvals/{approval_id}")
-def show(request: Request, person: Person, approval_id: FromAddress) -> Response:
-    """The review page. Raises: NotFound."""
-    return review_page(request, person, approval_id)
+def show(
+    request: Request, person: Person, approval_id: FromAddress, search: SearchQuery, decided: FromAddress | None = None
+) -> Response:
+    """The review page; ``decided`` is the call that was decided just before. Raises: NotFound."""
+    return review_page(request, person, approval_id, search, decided=decided)
+
+
+@router.get("/approvals/{approval_id}/standing")
+def show_standing(request: Request, person: Person, approval_id: FromAddress, seen: int = 0) -> Response:
+    """What happened to the call since its version ``seen``; 204 if nothing did. Raises: NotFound."""
+    gateway = gateway_of(request)
+    with gateway.database.read() as session:
+        now = gateway.database.now(session)
+        approval = approvals.find(session, approval_id)
+        if approval is None:
+            raise NotFound("There is no call under this address.")
+        if approval.version == seen:
+            return Response(status_code=204)
+        last = decisions.last_ruling(session, approval_id)
+    return page(request, "_standing.html", approval=approval, last=last, is_me=is_me(last, person), seen=seen, now=now)
 
 
 @router.get("/approvals/{approval_id}/decision")
@@ -67,36 +90,48 @@ def show(request: Request, person: Person, approval_id: FromAddress) -> Response
 @router.get("/approvals/{approval_id}/undo")
 @router.get("/approvals/{approval_id}/sign-in")
 @router.get("/approvals/{approval_id}/extend")
-def show_again(_person: Person, approval_id: FromAddress) -> Response:
+@router.get("/approvals/{approval_id}/edit")
+@router.get("/approvals/{approval_id}/reveal")
+def show_again(_person: Person, approval_id: FromAddress, search: SearchQuery) -> Response:
     """A form's address, opened as a page: its answer was shown there."""
-    return see_other(f"/approvals/{approval_id}")
+    return see_other(search.address(f"/approvals/{approval_id}"))
 
 
 def review_page(
     request: Request,
     person: PersonActor,
     approval_id: str,
+    search: Search,
     *,
     typed: Typed | None = None,
     error: GatewayError | None = None,
     is_resumed: bool = False,
+    revealed: str | None = None,
+    decided: str | None = None,
 ) -> Response:
     """The page, with what somebody typed kept and what was refused said beside it. Raises: NotFound.
 
-    ``is_resumed``: the person had to sign in again in the middle of it.
+    ``is_resumed``: the person had to sign in again in the middle of it. ``revealed``: the pointer of a secret
+    that is shown this once.
     """
     gateway = gateway_of(request)
     review = read_review(gateway, person, approval_id)
-    details = review.approval.details
-    typed = typed or Typed()
+    with gateway.database.read() as session:
+        listed = read_list(gateway, session, review.now, search)
+        just_decided = read_just_decided(session, decided)
+    typed = typed or Typed(view=request.query_params.get("view", "form"))
     return page(
         request,
         "review.html",
         review=review,
         approval=review.approval,
+        listed=listed,
+        open_id=approval_id,
+        just_decided=make_row(just_decided, review.now) if just_decided else None,
+        reasons=REASONS,
+        decided_by_me=bool(review.decided) and is_me(review.decided[-1][0], person),
         typed=typed,
-        edit_text=text_to_edit(details if typed.modified_details is None else typed.modified_details),
-        is_edited=is_edited(typed.modified_details, details),
+        editing=_editing(gateway, review, typed, error, revealed),
         error=error,
         error_place=place_of(error),
         is_resumed=is_resumed,
@@ -104,6 +139,23 @@ def review_page(
         seen_edits=_changed_since(error, review.approval, typed, gateway),
         now=review.now,
     )
+
+
+def _editing(
+    gateway: Gateway, review: Review, typed: Typed, error: GatewayError | None, revealed: str | None
+) -> editor.Editor | None:
+    """None when there are no arguments that could be edited."""
+    approval = review.approval
+    is_typed = typed.arguments or typed.modified_details is not None
+    if approval.details is None or (review.why_not is not None and not is_typed):
+        return None
+    try:
+        return editor.edit(
+            typed.edit, approval.details, approval.schema_text, gateway.policy.limits,
+            view=typed.view, error=error, revealed=revealed,
+        )  # fmt: skip
+    except GatewayError:
+        return None  # the limits are lower than they were when it was asked
 
 
 def read_review(gateway: Gateway, person: PersonActor, approval_id: str) -> Review:
@@ -117,8 +169,8 @@ def read_review(gateway: Gateway, person: PersonActor, approval_id: str) -> Revi
         job = jobs.find(session, approval.job_id) if approval.job_id else None
         execution = executions.newest(session, [approval.id]).get(approval.id)
         decided = decisions.of_approval(session, approval.id)
-    asked = arguments_of(approval.details, limits)
-    texts = [text for argument in asked for text in (argument.name, argument.text)]
+        job_calls = read_job_calls(session, approval, now) if job else None
+        precedents = read_precedents(session, approval, now, limits)
     return Review(
         approval=approval,
         job=job,
@@ -127,16 +179,29 @@ def read_review(gateway: Gateway, person: PersonActor, approval_id: str) -> Revi
         is_held=is_held(approval, now),
         why_held=_why_held(approval, job),
         why_not=_why_not(gateway, person, approval, now),
-        warnings=json.loads(approval.warnings),
-        hidden=hidden_characters(approval.title, approval.raw_details or "", *texts),
-        arguments=asked,
+        findings=shown_findings(approval.warnings, approval.raw_details),
+        arguments=arguments_of(approval.details, limits),
         edits=edits_of(approval.details, approval.modified_details, limits),
         execution=execution,
         execution_state=states.execution_state(execution) if execution else None,
         is_in_doubt=execution is not None and execution.status == ExecutionStatus.UNKNOWN,
+        is_moving=_is_moving(approval, execution),
         more_time=_more_time(approval),
         decided=[(decision, states.decision_state(decision)) for decision in decided],
+        job_calls=job_calls,
+        precedents=precedents,
     )
+
+
+def is_me(decision: Decision | None, person: PersonActor) -> bool:
+    """True for a decision that this person made, perhaps in another window."""
+    return decision is not None and decision.actor_id == person.id
+
+
+def _is_moving(approval: Approval, execution: Execution | None) -> bool:
+    if approval.status != ApprovalStatus.APPROVED:
+        return False
+    return execution is None or execution.status == ExecutionStatus.STARTED or execution.attempt < approval.attempt
 
 
 def _more_time(approval: Approval) -> list[tuple[str, datetime]]:
@@ -179,8 +244,11 @@ def _definition(definition: Any) -> str:
 
 
 def _changed_since(error: GatewayError | None, approval: Approval, typed: Typed, gateway: Gateway) -> list[Edit]:
-    """What changed since the page was opened, where that can be known: the text that was seen came with the form."""
-    seen = typed.modified_details
-    if not isinstance(error, StaleDetails) or seen is None or sha256_hex(seen) != typed.details_sha256:
+    """Where the arguments differ from what the form held, if it can be read: it was made of others."""
+    if not isinstance(error, StaleDetails) or approval.details is None:
         return []
-    return edits_of(seen, approval.details, gateway.policy.limits)
+    try:
+        edited = editor.edited_text(typed.edit, approval.details, gateway.policy.limits)
+    except GatewayError:
+        return []
+    return edits_of(edited, approval.details, gateway.policy.limits)

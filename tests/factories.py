@@ -3,7 +3,9 @@
 Nothing happens here by itself: the tests call ``Worker`` by hand, or ``drive`` it.
 """
 
+import hashlib
 import json
+import secrets
 import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -26,7 +28,7 @@ from gateway.store import executors
 from gateway.store import jobs as job_rows
 from gateway.store import turns as turn_rows
 from gateway.store.session import Database
-from gateway.store.tables import Approval, Decision, Event, Execution, Job, ModelCircuit, Person, Turn
+from gateway.store.tables import Approval, Decision, Event, Execution, Job, ModelCircuit, Person, SignIn, Turn
 from gateway.tools.base import Tool
 from gateway.tools.registry import ToolRegistry
 from gateway.usecases import approvals, jobs, turns
@@ -55,6 +57,22 @@ def make_person(gateway: Gateway, *, role: Role = Role.REVIEWER, email: str | No
         now = gateway.database.now(session)
         session.add(Person(id=person_id, email=address, name=address.partition("@")[0], role=role, created_at=now))
     return PersonActor(id=person_id, email=address, name=address.partition("@")[0], role=role)
+
+
+def sign_in(gateway: Gateway, person: PersonActor) -> str:
+    """The secret of a browser in which this person is signed in, without the time that a password takes."""
+    secret = secrets.token_urlsafe(32)
+    with gateway.database.write() as session:
+        now = gateway.database.now(session)
+        row = SignIn(
+            secret_sha256=hashlib.sha256(secret.encode()).hexdigest(),
+            person_id=person.id,
+            created_at=now,
+            seen_at=now,
+            expires_at=now + timedelta(days=1),
+        )
+        session.add(row)
+    return secret
 
 
 def make_app(name: str | None = None) -> AppActor:

@@ -90,3 +90,8 @@ def risk_of_score(score: float) -> str:
         if score < limit:
             return word
     return "critical"
+
+
+def may_be_approved_together(risk: str) -> bool:
+    """True for a risk low enough that several calls may be approved with one click."""
+    return risk in {"low", "medium"}

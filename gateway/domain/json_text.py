@@ -20,6 +20,7 @@ __all__ = [
     "compact",
     "dump_literal",
     "elements",
+    "entries",
     "lenient_slice_at",
     "members",
     "parse",
@@ -77,7 +78,7 @@ def members(text: str | bytes, limits: Limits = LIMITS) -> dict[str, str]:
     source = decode(text, limits)
     if not isinstance(scan(source, limits, str, str), dict):
         raise InvalidJson(_NOT_AN_OBJECT)
-    return {str(name): source[start:end] for name, start, end in _entries(source, _skip_space(source, 0))}
+    return {str(name): source[start:end] for name, start, end in entries(source, _skip_space(source, 0))}
 
 
 def elements(text: str | bytes, limits: Limits = LIMITS) -> list[str]:
@@ -88,7 +89,7 @@ def elements(text: str | bytes, limits: Limits = LIMITS) -> list[str]:
     source = decode(text, limits)
     if not isinstance(scan(source, limits, str, str), list):
         raise InvalidJson("A JSON array is needed here: [value, ...].")
-    return [source[start:end] for _, start, end in _entries(source, _skip_space(source, 0))]
+    return [source[start:end] for _, start, end in entries(source, _skip_space(source, 0))]
 
 
 def slice_at(text: str | bytes, path: Sequence[str | int], limits: Limits = LIMITS) -> str | None:
@@ -102,7 +103,7 @@ def lenient_slice_at(text: str, path: Sequence[str | int]) -> str | None:
     """As ``slice_at``, of a text that the json module has read: strict or not, of equal keys the last one counts."""
     start = _skip_space(text, 0)
     for step in path:
-        found = [at for name, at, _ in _entries(text, start) if name == step]
+        found = [at for name, at, _ in entries(text, start) if name == step]
         if not found:
             return None
         start = found[-1]
@@ -140,8 +141,8 @@ _SKIMMER = json.JSONDecoder(parse_int=str, parse_float=str)  # finds where value
 _SPACE = re.compile(r"[ \t\n\r]*")
 
 
-def _entries(text: str, start: int) -> Iterator[tuple[str | int, int, int]]:
-    """Name or index, start and end of each child of the value at ``start``. ``text`` is known to be valid."""
+def entries(text: str, start: int) -> Iterator[tuple[str | int, int, int]]:
+    """Name or index, start and end of each child of the value at ``start``, in a text that is known to be valid."""
     if text[start] not in "{[":
         return
     is_object, index = text[start] == "{", 0

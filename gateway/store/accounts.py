@@ -76,6 +76,17 @@ def tokens(session: Session) -> Sequence[tuple[Token, Person]]:
     return session.exec(found.order_by(col(Person.email), col(Token.created_at), col(Token.id))).all()
 
 
+def tokens_of(session: Session, person_id: str) -> Sequence[Token]:
+    """The person's tokens that are taken, the newest first."""
+    mine = select(Token).where(Token.person_id == person_id, col(Token.disabled_at).is_(None))
+    return session.exec(mine.order_by(col(Token.created_at).desc(), col(Token.id))).all()
+
+
+def sign_ins_of(session: Session, person_id: str) -> Sequence[SignIn]:
+    """The browsers that are signed in as this person, the last used one first."""
+    return session.exec(select(SignIn).where(SignIn.person_id == person_id).order_by(col(SignIn.seen_at).desc())).all()
+
+
 def disable_key(session: Session, key_id: str, now: datetime) -> None:
     """The key is disabled; one that is already keeps its time."""
     session.exec(update(Key).where(col(Key.id) == key_id, col(Key.disabled_at).is_(None)).values(disabled_at=now))

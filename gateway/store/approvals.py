@@ -30,6 +30,16 @@ _NEWEST_SAME = Prepared(
     .order_by(_T.c.decided_at.desc(), _T.c.round.desc(), _T.c.position.desc())
     .limit(1)
 )
+_NEWEST_REJECTED = Prepared(
+    _SELECT.where(
+        _T.c.job_id == bindparam("job_id"),
+        _T.c.status == ApprovalStatus.REJECTED.value,
+        _T.c.action == bindparam("action"),
+        _T.c.details.is_not(None),
+    )
+    .order_by(_T.c.decided_at.desc(), _T.c.round.desc(), _T.c.position.desc())
+    .limit(1)
+)
 _OF_JOB = Prepared(_SELECT.where(_T.c.job_id == bindparam("job_id")).order_by(_T.c.round, _T.c.position))
 
 
@@ -73,6 +83,12 @@ def newest_same(session: Session, job_id: str, call_sha256: str) -> Approval | N
     return _ROWS.make(found) if found else None
 
 
+def newest_rejected(session: Session, job_id: str, action: str) -> Approval | None:
+    """The call of this tool that was rejected last in this job; only read."""
+    found = _NEWEST_REJECTED.row(session, job_id=job_id, action=action)
+    return _ROWS.make(found) if found else None
+
+
 def lock_round(session: Session, job_id: str, round: int) -> Sequence[Approval]:
     """The calls of one turn, which nobody else changes until this transaction ends. Lock their job first."""
     rows = _LOCK_ROUND.rows(session, job_id=job_id, round=round)
@@ -102,6 +118,17 @@ def to_warn_of(session: Session, now: datetime, limit: int) -> Sequence[str]:
 def count_pending(session: Session, at_most: int = 1000) -> int:
     """How many wait, counted no further than ``at_most``: a badge needs no scan of a million rows."""
     some = select(Approval.id).where(Approval.status == ApprovalStatus.PENDING).limit(at_most).subquery()
+    return session.exec(select(func.count()).select_from(some)).one()
+
+
+def count_expiring(session: Session, by: datetime, at_most: int) -> int:
+    """How many nobody can decide any more after ``by``, counted no further than ``at_most``."""
+    some = (
+        select(Approval.id)
+        .where(Approval.status == ApprovalStatus.PENDING, col(Approval.expires_at) <= by)
+        .limit(at_most)
+        .subquery()
+    )
     return session.exec(select(func.count()).select_from(some)).one()
 
 

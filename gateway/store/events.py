@@ -36,7 +36,7 @@ def approval_topic(approval_id: str) -> str:
 
 def record(
     session: Session,
-    job: Job,
+    job: Job | None,
     name: EventName,
     now: datetime,
     *,
@@ -45,20 +45,23 @@ def record(
 ) -> None:
     """The change is in the job's feed under the next number, and its waiters are woken after the commit.
 
-    The job's row must be locked: that is what makes the numbers of a feed have no gap and no twin.
+    The job's row must be locked: that is what makes the numbers of a feed have no gap and no twin. What belongs to
+    no job is in no feed.
     """
-    job.seq += 1
-    job.updated_at = now
+    if job is not None:
+        job.seq += 1
+        job.updated_at = now
     _INSERT.send(
         session,
-        job_id=job.id,
-        seq=job.seq,
+        job_id=job.id if job else None,
+        seq=job.seq if job else None,
         name=name,
         approval_id=approval.id if approval else None,
         data=json.dumps(data, ensure_ascii=False),
         at=now,
     )
-    announce(session, job_topic(job.id))
+    if job is not None:
+        announce(session, job_topic(job.id))
     if approval is not None:
         announce(session, approval_topic(approval.id), INBOX_TOPIC)
 

@@ -149,6 +149,7 @@ class Approval(SQLModel, table=True):
         Index("approvals_job_status", "job_id", "status", "created_at", "id"),
         Index("approvals_owner_status", "owner", "status", "created_at", "id"),
         Index("approvals_status_action", "status", "action", "created_at", "id"),
+        Index("approvals_status_risk", "status", "risk", "created_at", "id"),
         _index_of_few("approvals_same_call", "job_id", "call_sha256", where="call_sha256 IS NOT NULL"),
         _index_of_few("approvals_warn", "warn_at", where="warn_at IS NOT NULL AND decided_at IS NULL"),
     )

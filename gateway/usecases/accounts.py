@@ -142,13 +142,19 @@ def authenticate(session: Session, credential: str) -> Actor:
     raise Unauthenticated
 
 
-def sign_in(gateway: Gateway, *, email: str, password: str) -> str:
-    """The secret of a new signed-in browser. Raises: BadSignIn, the same for every reason."""
+def check_password(gateway: Gateway, *, email: str, password: str) -> tuple[Person, str | None]:
+    """The active person with this e-mail and password, and a better hash of it if there is one. Raises: BadSignIn."""
     with gateway.database.read() as session:
         person = accounts.find_person_by_email(session, email)
     is_right, better_hash = _verify(password, person.password_hash if person else None)
     if person is None or not is_right or person.disabled_at is not None:
         raise BadSignIn
+    return person, better_hash
+
+
+def sign_in(gateway: Gateway, *, email: str, password: str) -> str:
+    """The secret of a new signed-in browser. Raises: BadSignIn, the same for every reason."""
+    person, better_hash = check_password(gateway, email=email, password=password)
     secret = secrets.token_urlsafe(32)
     with gateway.database.write() as session:
         now = gateway.database.now(session)

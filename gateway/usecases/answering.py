@@ -12,7 +12,7 @@ from gateway.domain.turn import ModelAnswer, ToolCall, sendable_name
 from gateway.store import approvals, decisions, events, turns
 from gateway.store.session import Session
 from gateway.store.tables import Job, Turn
-from gateway.usecases import intake, progress, repeats
+from gateway.usecases import intake, progress, repeats, similar
 from gateway.usecases.gateway import Gateway
 from gateway.usecases.ids import new_tool_call_id
 from gateway.usecases.repeats import Repeat
@@ -100,6 +100,7 @@ def _open_calls(
             now=now,
         )  # fmt: skip
         approval = opened.approval
+        similar.mark_if_similar(gateway, session, job, approval)
         approvals.add(session, approval)
         events.record(session, job, EventName.APPROVAL_REQUESTED, now, approval=approval, action=approval.action)
         if opened.decision:

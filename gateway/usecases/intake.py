@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from gateway.domain.approval import ApprovalStatus, Verdict
 from gateway.domain.arguments import sha256_hex
 from gateway.domain.expiry import warning_time
+from gateway.domain.findings.details import findings_of
+from gateway.domain.findings.finding import Finding
 from gateway.domain.json_schema import mismatches
 from gateway.domain.json_text import Limits, require_object
 from gateway.domain.storable import storable
@@ -22,7 +24,7 @@ from gateway.usecases.ids import new_id
 from gateway.usecases.repeats import Repeat
 
 #: True of the call whatever becomes of its tool.
-_LASTING_WARNINGS = frozenset({"arguments_not_text", "finished_late", "repeated_call"})
+_LASTING_WARNINGS = frozenset({"arguments_not_text", "finished_late", "repeated_call", "similar_call"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,16 +111,17 @@ def note_tool_change(approval: Approval, definition: ToolDefinition | None, limi
         _describe(approval, definition)
         if approval.details is not None:
             approval.title = render_title(definition.title, definition.name, approval.details, limits)
-            warnings += _schema_warnings(definition, approval.details, limits)
+            warnings += _warnings(definition, approval.details, limits)
     warnings.insert(0, {"code": "tool_changed", "path": "", "message": message})
     approval.warnings = json.dumps(warnings, ensure_ascii=False)
 
 
-def _schema_warnings(definition: ToolDefinition, details: str, limits: Limits) -> list[dict[str, str]]:
-    return [
-        {"code": "schema_mismatch", "path": mismatch.pointer, "message": mismatch.message}
+def _warnings(definition: ToolDefinition, details: str, limits: Limits) -> list[dict[str, str]]:
+    unfit = [
+        Finding("schema_mismatch", mismatch.pointer, mismatch.message)
         for mismatch in mismatches(definition.schema_text, details, limits)
     ]
+    return [finding.as_json() for finding in [*unfit, *findings_of(details, limits)]]
 
 
 def _details(call: ToolCall, limits: Limits) -> str:
@@ -140,7 +143,7 @@ def _fill(approval: Approval, definition: ToolDefinition, details: str, limits: 
     approval.details = details
     approval.details_sha256 = sha256_hex(details)
     approval.title = render_title(definition.title, definition.name, details, limits)
-    warnings = _schema_warnings(definition, details, limits)
+    warnings = _warnings(definition, details, limits)
     if not is_text:
         message = "The model sent an object instead of text; it is kept as compact JSON."
         warnings.insert(0, {"code": "arguments_not_text", "path": "", "message": message})

@@ -1,9 +1,6 @@
 """The real application on SQLite, and people who are signed in to it."""
 
-import hashlib
-import secrets
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 
 import pytest
 from fastapi import FastAPI
@@ -12,11 +9,10 @@ from fastapi.testclient import TestClient
 from gateway.app import assemble
 from gateway.domain.permission import PersonActor, Role
 from gateway.store.session import Database
-from gateway.store.tables import SignIn
 from gateway.usecases.gateway import Gateway
 from gateway.web.address import Site
 from gateway.web.state import BodyLimits
-from tests.factories import make_gateway, make_person
+from tests.factories import make_gateway, make_person, sign_in
 from tests.fakes import RecordingTool
 from tests.ui.html_forms import Page, as_sent
 
@@ -93,7 +89,7 @@ def open_browser(gateway: Gateway, application: FastAPI) -> Iterator[Callable[..
         made = Browser(application)
         opened.append(made)
         made.person = make_person(gateway, role=role, email=email)
-        made.client.cookies.set("countersign", _sign_in(gateway, made.person))
+        made.client.cookies.set("countersign", sign_in(gateway, made.person))
         return made
 
     yield browser
@@ -109,18 +105,3 @@ def reviewer(open_browser: Callable[..., Browser]) -> Browser:
 @pytest.fixture
 def auditor(open_browser: Callable[..., Browser]) -> Browser:
     return open_browser(Role.AUDITOR)
-
-
-def _sign_in(gateway: Gateway, person: PersonActor) -> str:
-    secret = secrets.token_urlsafe(32)
-    with gateway.database.write() as session:
-        now = gateway.database.now(session)
-        row = SignIn(
-            secret_sha256=hashlib.sha256(secret.encode()).hexdigest(),
-            person_id=person.id,
-            created_at=now,
-            seen_at=now,
-            expires_at=now + timedelta(days=1),
-        )
-        session.add(row)
-    return secret

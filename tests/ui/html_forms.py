@@ -27,7 +27,7 @@ class Page(HTMLParser):
         self._late_buttons: list[tuple[str, str, str]] = []
         self._open_forms: list[Form] = []
         self._textarea: tuple[str, str | None] | None = None
-        self._select: str | None = None
+        self._select: tuple[str, str | None] | None = None
         self._is_mark = False
         self._words: list[str] = []
         self._value: list[str] = []
@@ -41,8 +41,15 @@ class Page(HTMLParser):
     def text(self) -> str:
         return " ".join("".join(self._words).split())
 
+    @property
+    def ways_to_decide(self) -> list[str]:
+        """Where the forms about calls lead, but for the search's and the sign-out."""
+        return [form.action for form in self.forms if form.method == "post" and form.action.startswith("/approvals/")]
+
     def form(self, action: str) -> Form:
-        (found,) = [form for form in self.forms if form.action == action]
+        """The form that leads there; where a page offers it twice, both must send the same."""
+        found, *others = [form for form in self.forms if form.action == action]
+        assert all(other == found for other in others)
         return found
 
     def handle_starttag(self, tag, attrs):
@@ -51,7 +58,7 @@ class Page(HTMLParser):
         started = {
             "form": self._start_form,
             "a": lambda given: self.links.append(given.get("href") or ""),
-            "input": lambda given: self._set(given.get("form"), given.get("name"), given.get("value") or ""),
+            "input": self._input,
             "textarea": self._start_textarea,
             "select": self._start_select,
             "option": self._choose,
@@ -91,16 +98,21 @@ class Page(HTMLParser):
         if given.get("id"):
             self._by_id[given["id"]] = form
 
+    def _input(self, given):
+        if given.get("type") != "checkbox" or "checked" in given:
+            self._set(given.get("form"), given.get("name"), given.get("value") or "")
+
     def _start_textarea(self, given):
         self._textarea, self._value = (given["name"], given.get("form")), []
 
     def _start_select(self, given):
-        self._select = given["name"]
-        self._set(None, self._select, "")
+        self._select = (given["name"], given.get("form"))
+        self._set(given.get("form"), given["name"], "")
 
     def _choose(self, given):
-        if "selected" in given:
-            self._set(None, self._select, given["value"] or "")
+        if self._select and "selected" in given:
+            name, form_id = self._select
+            self._set(form_id, name, given["value"] or "")
 
     def _start_button(self, given):
         if given.get("form"):

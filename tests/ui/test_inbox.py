@@ -2,7 +2,7 @@
 
 from gateway.domain.approval import Reject
 from gateway.tools.base import InDoubt
-from reviewer_ui.inbox import ROWS
+from reviewer_ui.inbox_list import ROWS
 from tests.factories import ask, call, change_approval, decide, make_person, run
 
 
@@ -47,10 +47,10 @@ def test_pages_of_the_inbox_show_every_call_once(reviewer, gateway):
     for _ in range(3):
         page = reviewer.open(path)
         seen += [link for link in page.links if link.startswith("/approvals/")]
-        path = page.links[-1]
+        path = next((link for link in page.links if "cursor=" in link), "")
 
     assert sorted(seen) == sorted(f"/approvals/{approval.id}" for approval in asked)
-    assert path == "/"  # the last page leads back to the first
+    assert path == ""
 
 
 def test_row_says_how_much_is_to_be_read_first(reviewer, gateway):
@@ -90,7 +90,7 @@ def test_auditor_sees_no_undo(auditor, gateway):
 
     page = auditor.open(f"/?decided={approval.id}")
 
-    assert [form.action for form in page.forms] == ["/sign-out"]
+    assert page.ways_to_decide == []
 
 
 def test_overdue_call_has_no_time_left(reviewer, gateway):

@@ -12,11 +12,15 @@ from tests.factories import ask, call
 
 PACKAGE = STATIC_FOLDER.parent
 TEMPLATES = sorted((PACKAGE / "templates").glob("*.html"))
-PATHS = ["/", "/history", "/tools", "/approvals/{approval}", "/jobs/{job}"]
+PATHS = ["/", "/history", "/tools", "/settings", "/approvals/{approval}", "/jobs/{job}"]
+FRAGMENTS = ["/inbox/rows", "/approvals/{approval}/standing?seen=9"]
 REFUSED = ["/nothing", "/approvals/apr_x", "/jobs/job_x", "/history?from=x", "/?cursor=x"]
 FORMS = [
     "/sign-in", "/sign-out", "/approvals/{approval}/decision", "/approvals/{approval}/undo",
-    "/approvals/{approval}/resolution", "/approvals/{approval}/sign-in", "/jobs/{job}/cancel", "/history/verification",
+    "/approvals/{approval}/resolution", "/approvals/{approval}/sign-in", "/approvals/{approval}/extend",
+    "/approvals/{approval}/edit", "/approvals/{approval}/edits", "/approvals/{approval}/reveal",
+    "/jobs/{job}/cancel", "/history/verification", "/inbox/decisions", "/inbox/undo", "/settings/pages",
+    "/settings/password", "/settings/tokens", "/settings/tokens/revocation", "/settings/sign-ins/end",
 ]  # fmt: skip
 
 
@@ -42,7 +46,7 @@ def nonce_of(response):
     return found[1]
 
 
-@pytest.mark.parametrize("path", PATHS + REFUSED)
+@pytest.mark.parametrize("path", PATHS + REFUSED + FRAGMENTS)
 def test_every_page_has_the_policy_with_a_nonce_of_its_own(reviewer, approval, path):
     first, second = (reviewer.get(at(path, approval)) for _ in range(2))
 
@@ -64,10 +68,10 @@ def test_elements_that_htmx_acts_for_carry_the_nonce(reviewer, approval, path):
     page = reviewer.open(at(path, approval))
     (nonce,) = {given["nonce"] for tag, given in page.tags if tag == "script"}
 
-    acting = [given for _, given in page.tags if {"hx-get", "hx-boost"} & given.keys()]
+    acting = [given for _, given in page.tags if {"hx-get", "hx-boost", "hx-sse:connect"} & given.keys()]
 
     assert all(given.get("hx-nonce") == nonce for given in acting)
-    assert acting or path == "/tools"
+    assert acting
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -100,7 +104,7 @@ def test_form_of_another_site_is_refused(reviewer, approval, path, headers):
 def test_every_form_on_a_page_is_one_that_was_checked_here(reviewer, approval):
     for path in PATHS:
         for form in reviewer.open(at(path, approval)).forms:
-            assert form.method == "get" or form.action in [at(checked, approval) for checked in FORMS]
+            assert form.method in {"get", "dialog"} or form.action in [at(checked, approval) for checked in FORMS]
 
 
 def test_form_that_is_too_large_is_refused_as_a_page(reviewer, approval):
@@ -125,13 +129,33 @@ def test_code_of_the_pages_makes_no_markup_by_hand():
         assert not re.search(r"Markup|<[a-z]+[ >]", path.read_text()), path
 
 
+def test_tests_files_made_by_others_are_the_recorded_ones():
+    folder = Path(__file__).parents[1] / "browser" / "vendor"
+    recorded = tomllib.loads((folder / "vendor.toml").read_text())["file"]
+
+    for file in recorded:
+        assert hashlib.sha256((folder / file["file"]).read_bytes()).hexdigest() == file["sha256"]
+    assert {path.name for path in folder.iterdir()} == {file["file"] for file in recorded} | {"vendor.toml"}
+
+
 def test_files_made_by_others_are_the_recorded_ones():
     vendored = tomllib.loads((STATIC_FOLDER / "vendor.toml").read_text())["file"]
 
     for file in vendored:
         assert hashlib.sha256((STATIC_FOLDER / file["file"]).read_bytes()).hexdigest() == file["sha256"]
-    ours = {"app.css", "app.js", "favicon.svg", "vendor.toml"}
-    assert {path.name for path in STATIC_FOLDER.iterdir()} == {file["file"] for file in vendored} | ours
+    others = {path.name for path in STATIC_FOLDER.iterdir()} - {file["file"] for file in vendored}
+    ours = ("tokens", "base", "layout", "inbox", "review", "fields", "records")
+    assert {name for name in others if name.endswith(".css")} == {f"{name}.css" for name in ours}
+    assert not [name for name in others if ".min." in name]
+
+
+def test_htmx_cannot_begin_before_its_guard_is_there(reviewer):
+    scripts = [given for tag, given in reviewer.open("/").tags if tag == "script"]
+    names = [given["src"].split("/")[-1].split("?")[0] for given in scripts]
+
+    assert names[:2] == ["htmx.min.js", "hx-csp.min.js"]
+    # It begins once the page is read, or at once if that is over, as it is for whatever is deferred.
+    assert ["defer" in given for given in scripts] == [not name.endswith(".min.js") for name in names]
 
 
 def test_every_icon_that_a_page_uses_is_in_the_sprite():
@@ -147,9 +171,9 @@ def test_every_icon_that_a_page_uses_is_in_the_sprite():
 
 def test_files_may_be_kept_by_browsers_under_their_hash(stranger):
     page = stranger.open("/")
-    (address,) = re.findall(r'href="(/static/app.css[^"]*)"', page.html)
+    (address,) = re.findall(r'href="(/static/base.css[^"]*)"', page.html)
 
-    kept, plain = stranger.get(address), stranger.get("/static/app.css")
+    kept, plain = stranger.get(address), stranger.get("/static/base.css")
 
     assert kept.headers["cache-control"] == "public, max-age=31536000, immutable"
     assert plain.headers["cache-control"] == "no-cache"

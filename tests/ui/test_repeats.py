@@ -20,4 +20,4 @@ def test_repeat_is_named_on_its_page_and_in_the_inbox(reviewer, gateway):
     assert "rita rejected the same call on" in page.text
     assert "with the note “<b>Too much</b>”" in page.text
     assert "2nd attempt" in reviewer.open("/").text
-    assert "attempt" not in reviewer.open(f"/approvals/{first.id}").text
+    assert "attempt:" not in reviewer.open(f"/approvals/{first.id}").text

@@ -39,7 +39,8 @@ def end_sign_in(gateway, person):
 
 def press_too_late(browser, gateway, person, approval, button, *, form="decision", **typed):
     """The answer to a button of the review page that was pressed after the sign-in had ended."""
-    page = browser.open(f"/approvals/{approval.id}")
+    view = "?view=json" if "modified_details" in typed else ""
+    page = browser.open(f"/approvals/{approval.id}{view}")
     end_sign_in(gateway, person)
     return browser.press(page, f"/approvals/{approval.id}/{form}", button, **typed)
 
@@ -78,7 +79,7 @@ def test_edit_and_answer_are_still_there(browser, gateway, person, approval):
 
     fields = page.form(f"/approvals/{approval.id}/decision").fields
     assert (fields["modified_details"], fields["response"]) == (edited, "an answer\n")
-    assert "Approve with edits" in page.text
+    assert "Approve with 1 edit" in page.text
     browser.press(page, f"/approvals/{approval.id}/decision", APPROVE, response="")
     assert load_approval(gateway, approval.id).modified_details == edited
 

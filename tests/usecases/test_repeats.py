@@ -228,3 +228,18 @@ def test_last_round_ends_the_job_by_its_own_limit(database: Database) -> None:
     answer_turn(gateway, first.job_id or "", call("send", ARGUMENTS))
 
     assert load_job(gateway, first.job_id or "").error_code == "max_rounds"
+
+
+def test_call_like_a_rejected_one_names_where_it_differs(database: Database) -> None:
+    gateway, person = make(database)
+    first = rejected_once(gateway, person, '{"to": "a", "amount": 900, "pin": "1234"}')
+
+    similar, other = answer_turn(
+        gateway, first.job_id or "", call("send", '{"to": "a", "amount": 250, "pin": "5678"}'), call("write")
+    )
+
+    [warning] = json.loads(similar.warnings)
+    assert (warning["code"], similar.repeat_of) == ("similar_call", None)
+    said = f"{person.name} rejected a call of this tool in this job before. This one differs from it at /amount, /pin."
+    assert warning["message"] == said
+    assert json.loads(other.warnings) == []

@@ -1,0 +1,15 @@
+"""One thing that a check found."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """``code`` is stable; ``message`` is a sentence for people that quotes nothing hidden and no secret."""
+
+    code: str
+    path: str  #: JSON Pointer into the arguments
+    message: str
+
+    def as_json(self) -> dict[str, str]:
+        return {"code": self.code, "path": self.path, "message": self.message}

@@ -1,0 +1,36 @@
+// Countdowns: <time data-exp="milliseconds since 1970"> counts down by the server's clock, not by this machine's.
+"use strict";
+
+const skewMs = Number(document.documentElement.dataset.now) - Date.now();
+const TOLD_AT_S = [300, 60];
+
+function tick() {
+  for (const time of document.querySelectorAll("[data-exp]")) {
+    const seconds = Math.ceil((Number(time.dataset.exp) - Date.now() - skewMs) / 1000);
+    if ("left" in time.dataset) countHold(time, seconds);
+    else countDown(time, seconds);
+  }
+}
+
+// Until an approval is released: then there is nothing left to take back.
+function countHold(time, seconds) {
+  if (seconds > 0) show(time, seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min`);
+  else if (time.closest("[data-toast]")) time.closest("[data-toast]").remove();
+  else show(time, "0 s");
+}
+
+function countDown(time, seconds) {
+  if (seconds >= 3600) return; // the words of the page are right for minutes
+  show(time, seconds <= 0 ? "no time" : `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`);
+  const left = time.closest(".left");
+  left?.classList.toggle("soon", seconds < 300 && seconds >= 120);
+  left?.classList.toggle("now", seconds < 120);
+  if (TOLD_AT_S.includes(seconds) && time.closest(".review-head")) announce(`${seconds / 60} min left to decide`);
+}
+
+function show(time, text) {
+  if (time.textContent !== text) time.textContent = text;
+}
+
+addEventListener("htmx:after:swap", tick);
+setInterval(tick, 1000);

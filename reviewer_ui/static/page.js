@@ -1,0 +1,56 @@
+// Comfort only: every action is a link or a form that works without scripts. What happens around htmx's swaps.
+"use strict";
+
+const BACKGROUND = "#live, #queue, #standing, .search";
+const TROUBLE = "The gateway did not answer as it should. What you typed is still here: look at the call again, then try once more.";
+const TOAST_MS = 8000;
+
+const scrolled = new Map();
+
+addEventListener("htmx:before:swap", () => {
+  for (const part of document.querySelectorAll("[data-keep-scroll]")) scrolled.set(part.id, part.scrollTop);
+});
+
+addEventListener("htmx:after:swap", (event) => {
+  for (const part of document.querySelectorAll("[data-keep-scroll]")) part.scrollTop = scrolled.get(part.id) ?? 0;
+  if (event.detail?.ctx?.sourceElement?.matches?.(BACKGROUND)) return;
+  focusOnWhatIsNew();
+  announceToasts();
+});
+
+addEventListener("DOMContentLoaded", () => {
+  document.querySelector(".row[data-open]")?.scrollIntoView({ block: "nearest" });
+  announceToasts();
+});
+
+// An answer that did not come, or that htmx does not show, must not look like one that did.
+for (const name of ["htmx:error", "htmx:response:error"]) {
+  addEventListener(name, (event) => {
+    const { response, sourceElement } = event.detail?.ctx ?? {};
+    if (sourceElement?.matches?.(BACKGROUND) || (response && response.status < 500)) return;
+    const place = document.getElementById("trouble");
+    place.textContent = TROUBLE;
+    place.hidden = false;
+    place.scrollIntoView({ block: "center" });
+  });
+}
+
+function focusOnWhatIsNew() {
+  if (document.activeElement?.matches("[autofocus]")) return;
+  const place = document.querySelector(".problem[autofocus]") ?? document.querySelector("[data-focus]");
+  place?.focus({ preventScroll: true });
+}
+
+// A status that comes together with its text is not read out everywhere: this one was there before.
+function announce(text) {
+  const place = document.getElementById("announcer");
+  if (place) place.textContent = text;
+}
+
+function announceToasts() {
+  for (const toast of document.querySelectorAll("[data-toast]:not([data-told])")) {
+    toast.dataset.told = "";
+    announce(toast.textContent.replace(/\s+/g, " ").trim());
+    if (!toast.querySelector("[data-left]")) setTimeout(() => toast.remove(), TOAST_MS);
+  }
+}

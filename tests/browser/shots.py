@@ -1,0 +1,65 @@
+"""Pictures of every page and state, light, dark and on a phone: ``make shots``, then look into shots/."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.desk import Desk
+from tests.browser.shop import fill
+from tests.factories import decide
+
+FOLDER = Path(__file__).parents[2] / "shots"
+LOOKS: dict[str, dict[str, Any]] = {
+    "light": {"viewport": {"width": 1440, "height": 900}, "color_scheme": "light"},
+    "dark": {"viewport": {"width": 1440, "height": 900}, "color_scheme": "dark"},
+    "tablet": {"viewport": {"width": 1024, "height": 768}, "color_scheme": "light"},
+    "phone": {"viewport": {"width": 390, "height": 844}, "color_scheme": "light", "has_touch": True},
+}
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_pictures(open_desk: Callable[..., Desk], look: str) -> None:
+    FOLDER.mkdir(exist_ok=True)
+    desk = open_desk(email="nadia.benali@example.com", **LOOKS[look])
+
+    def shoot(name: str) -> None:
+        desk.page.wait_for_timeout(250)
+        desk.page.screenshot(path=FOLDER / f"{name}-{look}.png")
+
+    desk.open("/")
+    shoot("empty")
+    shop = fill(desk.gateway)
+    desk.open("/")
+    shoot("inbox")
+    desk.open(f"/approvals/{shop.refund.id}")
+    shoot("refund")
+    desk.open(f"/approvals/{shop.critical.id}")
+    shoot("critical")
+    desk.open(f"/approvals/{shop.hidden.id}")
+    shoot("hidden")
+    desk.open(f"/approvals/{shop.doubtful.id}")
+    shoot("doubt")
+    desk.open(f"/approvals/{shop.decided.id}")
+    shoot("decided")
+    desk.open(f"/approvals/{shop.address.id}")
+    decide(desk.gateway, desk.person, shop.address)
+    desk.page.locator("[data-settled]").wait_for()
+    shoot("settled")
+    desk.open(f"/approvals/{shop.tags[0].id}")
+    desk.page.locator("[data-approve]").click()
+    desk.page.locator("[data-toast]").wait_for()
+    shoot("toast")
+    desk.open("/?q=agent:crm-cleanup")
+    for box in desk.page.locator(".pick input").all()[:4]:
+        box.check()
+    shoot("bulk")
+    desk.page.locator("[data-bulk-approve]").click()
+    desk.page.locator(".report").wait_for()
+    shoot("bulk-report")
+    desk.open("/?q=nothing+like+this")
+    shoot("no-match")
+    for name, path in {"history": "/history", "job": f"/jobs/{shop.refund.job_id}", "tools": "/tools"}.items():
+        desk.open(path)
+        shoot(name)
