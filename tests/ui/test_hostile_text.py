@@ -22,11 +22,16 @@ HARMLESS = [
 ]  # fmt: skip
 
 
+def short_of(texts):
+    """Those that may also be names: no real one is longer."""
+    return [text for text in texts if len(text) <= 2000]
+
+
 def schema_of(texts):
     """A schema whose own words are hostile, too: an MCP server may have written it."""
     shapes = [
         {"type": "string"},
-        {"enum": [*texts]},
+        {"enum": short_of(texts)},
         {"type": ["string", "null"]},
         {"const": texts[0]},
         {"type": "number"},
@@ -35,14 +40,14 @@ def schema_of(texts):
         "type": "object",
         "properties": {
             text: {**shapes[number % len(shapes)], "description": text, "format": text, "title": text}
-            for number, text in enumerate(texts)
+            for number, text in enumerate(short_of(texts))
         },
-        "required": texts[::2],
+        "required": short_of(texts)[::2],
     }
 
 
 def arguments_of(texts):
-    short = [text for text in texts if len(text) <= 2000]
+    short = short_of(texts)
     values = [[text, {text: text}] for text in short[:4]]
     own = {text if text in short else f"long {number}": text for number, text in enumerate(texts)}
     return {**own, "code": "\n".join(short), "list": short, "deep": {"a": {"b": values}}}
