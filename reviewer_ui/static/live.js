@@ -6,7 +6,10 @@ const WORDS = { on: "Live", off: "Offline, trying again" };
 
 let counts = null;
 
-addEventListener("inbox", (event) => showCounts(JSON.parse(event.detail.data)));
+addEventListener("inbox", (event) => {
+  setLive("on");
+  showCounts(JSON.parse(event.detail.data));
+});
 addEventListener("htmx:sse:after:connection", () => setLive("on"));
 addEventListener("htmx:sse:error", () => setLive("off"));
 for (const name of ["htmx:error", "htmx:response:error"]) {

@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Playwright, expect, sync_playwright
 
 from gateway.domain.permission import Role
 from gateway.store.session import Database
 from tests.browser.desk import Desk, Served, serving, watched
 from tests.factories import make_person
 
+WAIT_MS = 15_000  # for what happens within a second on a machine that has nothing else to do
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 VARIABLE = "COUNTERSIGN_TEST_BROWSER"
 ARGUMENTS = [
@@ -28,6 +29,7 @@ OPTIONS: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}, "reduced_
 
 @pytest.fixture(scope="session")
 def playwright() -> Iterator[Playwright]:
+    expect.set_options(timeout=WAIT_MS)
     with sync_playwright() as running:
         yield running
 
@@ -54,7 +56,7 @@ def open_desk(served: Served, browser: Browser) -> Iterator[Callable[..., Desk]]
 
     def open_one(role: Role = Role.REVIEWER, email: str | None = None, **options: Any) -> Desk:
         context = browser.new_context(**{**OPTIONS, **options})
-        context.set_default_timeout(5000)
+        context.set_default_timeout(WAIT_MS)
         made = watched(served, context, make_person(served.gateway, role=role, email=email))
         opened.append((context, made))
         return made

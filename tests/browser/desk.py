@@ -55,7 +55,8 @@ CONTACTS = takes(count="integer", list="string")
 MAIL = takes(to="string", subject="string", body="string")
 OVERFLOW = """() => {
   const wide = document.documentElement.clientWidth;
-  const isSeen = (one) => one.getBoundingClientRect().width > 1 && getComputedStyle(one).visibility !== "hidden";
+  const isSeen = (one) => one.getBoundingClientRect().width > 1
+    && one.checkVisibility({ contentVisibilityAuto: true, visibilityProperty: true });
   const scrolls = (one) => ["auto", "scroll"].includes(getComputedStyle(one).overflowX);
   const isWide = (one) => one.getBoundingClientRect().right > wide + 1
     || (one.scrollWidth > one.clientWidth + 1 && scrolls(one));
@@ -143,7 +144,7 @@ class Desk:
     def check(self) -> None:
         """Nothing that the browser complained of is left unexplained."""
         unexplained = [one for one in self.complaints if not any(part in one for part in self.expected)]
-        assert unexplained == []
+        assert unexplained == [], unexplained
 
 
 def watched(served: Served, context: BrowserContext, person: PersonActor) -> Desk:

@@ -129,6 +129,15 @@ def test_code_of_the_pages_makes_no_markup_by_hand():
         assert not re.search(r"Markup|<[a-z]+[ >]", path.read_text()), path
 
 
+def test_tests_files_made_by_others_are_the_recorded_ones():
+    folder = Path(__file__).parents[1] / "browser" / "vendor"
+    recorded = tomllib.loads((folder / "vendor.toml").read_text())["file"]
+
+    for file in recorded:
+        assert hashlib.sha256((folder / file["file"]).read_bytes()).hexdigest() == file["sha256"]
+    assert {path.name for path in folder.iterdir()} == {file["file"] for file in recorded} | {"vendor.toml"}
+
+
 def test_files_made_by_others_are_the_recorded_ones():
     vendored = tomllib.loads((STATIC_FOLDER / "vendor.toml").read_text())["file"]
 
@@ -138,6 +147,15 @@ def test_files_made_by_others_are_the_recorded_ones():
     ours = ("tokens", "base", "layout", "inbox", "review", "fields", "records")
     assert {name for name in others if name.endswith(".css")} == {f"{name}.css" for name in ours}
     assert not [name for name in others if ".min." in name]
+
+
+def test_htmx_cannot_begin_before_its_guard_is_there(reviewer):
+    scripts = [given for tag, given in reviewer.open("/").tags if tag == "script"]
+    names = [given["src"].split("/")[-1].split("?")[0] for given in scripts]
+
+    assert names[:2] == ["htmx.min.js", "hx-csp.min.js"]
+    # It begins once the page is read, or at once if that is over, as it is for whatever is deferred.
+    assert ["defer" in given for given in scripts] == [not name.endswith(".min.js") for name in names]
 
 
 def test_every_icon_that_a_page_uses_is_in_the_sprite():
