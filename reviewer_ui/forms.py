@@ -64,7 +64,7 @@ def typed_of(form: Mapping[str, str]) -> Typed:
         response=form.get("response", ""),
         modified_details=form.get("modified_details"),
         arguments=fields_of(form),
-        view=form.get("view", "form"),
+        view=form.get("view") or form.get("shown_view", "form"),
         result=form.get("result", ""),
     )
 
@@ -76,7 +76,7 @@ def with_arguments(typed: Typed, arguments: Mapping[str, str]) -> Typed:
 
 def typed_fields(form: Mapping[str, str]) -> dict[str, str]:
     """The fields of the form from which ``typed_of`` reads."""
-    names = ("details_sha256", "note", "reason", "response", "modified_details", "view", "result")
+    names = ("details_sha256", "note", "reason", "response", "modified_details", "view", "shown_view", "result")
     return {name: form[name] for name in names if name in form} | fields_of(form)
 
 

@@ -86,6 +86,13 @@ def draft_of(value: LiteralValue, shape: Shape, asked: Asked, path: Path = ()) -
     return _scalar(value, shape)
 
 
+def in_sight(node: Node) -> Node:
+    """The node as JSON if its control would hold characters that nobody sees, however they came there."""
+    if node.kind not in {"text", "lines", "number"} or not any(True for _ in hidden_places(node.text)):
+        return node
+    return _as_json(node.text.replace("\n", "\r\n") if node.kind == "lines" else node.text)
+
+
 def reveal_in(draft: Node, asked: Asked) -> None:
     """What the draft keeps of the revealed place is in a control, to be read and changed."""
     for step, child in list(draft.children()):

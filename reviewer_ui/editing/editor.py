@@ -162,7 +162,7 @@ def _form(
 
 
 def _json_text(typed: Typed, text: str, asked: Asked, limits: Limits) -> str:
-    return text_to_edit(text, asked, limits) if typed.json_text is None else typed.json_text
+    return text_to_edit(text, asked, limits) if typed.json_text is None else escape_hidden(typed.json_text)
 
 
 def _lines(fields: Mapping[str, str]) -> str:

@@ -13,7 +13,7 @@ from gateway.errors import GatewayError
 from reviewer_ui.arguments import indented
 from reviewer_ui.code import Token, highlighted
 from reviewer_ui.editing.control_name import name_of, path_of
-from reviewer_ui.editing.draft import Asked, Node, Path, draft_of, masked_value, member_shape, value_at
+from reviewer_ui.editing.draft import Asked, Node, Path, draft_of, in_sight, masked_value, member_shape, value_at
 from reviewer_ui.editing.shape import ANYTHING, Shape
 from reviewer_ui.marking import escape_hidden, has_marks
 
@@ -70,6 +70,7 @@ class _Viewer:
         self, node: Node, shape: Shape, path: Path, label: str, *, required: bool = True, free: bool = False
     ) -> Field:
         self.count += 1
+        node = in_sight(node)
         pointer = json_pointer.from_path(path)
         change, was = self._change(node, shape, path)
         fixed = {
@@ -117,7 +118,7 @@ class _Viewer:
         value = self.asked.at(_kept_path(node.text))
         shown = value if isinstance(value, str) else indented(value)
         is_secret = isinstance(value, str) and masked(value) != value
-        return Field(**fixed, kind="kept", text=node.text, shown=shown, is_secret=is_secret)
+        return Field(**fixed, kind="kept", text=name_of(_kept_path(node.text)), shown=shown, is_secret=is_secret)
 
     def _scalar(self, node: Node, shape: Shape, label: str, fixed: dict[str, Any]) -> Field:
         shown, code = _to_read(node, label)

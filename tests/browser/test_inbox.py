@@ -61,7 +61,7 @@ def test_filters_are_links(desk: Desk) -> None:
     fill(desk.gateway)
     page = desk.open("/")
     page.get_by_role("link", name="High risk").click()
-    expect(page.locator(".tabs [aria-current]")).to_have_text("High risk")
+    expect(page.locator(".filter-links [aria-current]")).to_have_text("High risk")
     expect(rows(page)).to_have_count(4)
     page.get_by_label("Filters").get_by_role("link", name="Expiring").click()
     expect(page.locator("#queue h2").last).to_have_text("Expiring soon 2")

@@ -63,7 +63,7 @@ _ELEMENTS = [
     f"<?xml version='1.0'?><x onload={_RUN}/>",
     "<b id=main>",
     "<div class=mark>U+202E</div>",
-    '<span class="mark" title="ZERO WIDTH SPACE">U+200B</span>',
+    '<span class="mark" title="NOTHING HERE">U+200B</span>',
     "<bdi></bdi></bdi>",
     "<table><tr><td>",
     "<a href=https://example.com>https://bank.example</a>",

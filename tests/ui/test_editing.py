@@ -64,6 +64,7 @@ def fields_of(page, approval):
 
 def send(browser, page, approval, action, button=None, **typed):
     """The answer when the decision's form is sent by a button that leads elsewhere, or is not drawn as one."""
+    assert button is None or button[0] not in fields_of(page, approval)  # no field may come twice
     fields = fields_of(page, approval) | typed | dict([button] if button else [])
     return browser.post(
         at(approval, action), as_sent({name: text for name, text in fields.items() if text is not None})

@@ -1,0 +1,50 @@
+"""Editing in a browser: the server counts while somebody types, and the small buttons keep what was typed."""
+
+import json
+import re
+
+from playwright.sync_api import expect
+
+from tests.factories import ask, call, load_approval
+from tests.fakes import RecordingTool
+
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "amount": {"type": "number"},
+        "tags": {"type": "array", "items": {"type": "string"}},
+        "code": {"type": "string"},
+    },
+    "required": ["amount"],
+}
+DETAILS = json.dumps({"amount": 249.5, "tags": ["a", "b"], "code": "import os\nos.system('ls')\n"})
+
+
+def test_server_counts_what_is_typed_and_buttons_keep_it(desk, served):
+    served.gateway.tools.register(RecordingTool("pay", schema=SCHEMA))
+    (approval,) = ask(served.gateway, call("pay", DETAILS))
+    page = desk.open(f"/approvals/{approval.id}")
+    approve = page.locator("[data-approve]")
+    expect(approve).to_contain_text("Approve as asked")
+
+    page.get_by_role("textbox", name="amount").fill("199.00")
+    expect(approve).to_contain_text("Approve with 1 edit")
+    page.locator("[name='/tags/1']").fill("c")
+    expect(approve).to_contain_text("Approve with 2 edits")
+
+    page.get_by_role("button", name="Remove 1", exact=True).click()
+    expect(page.locator("[name='/tags/0']")).to_have_value("c")
+    expect(page.locator("[name='/amount']")).to_have_value("199.00")
+    page.get_by_role("button", name="JSON", exact=True).click()
+    expect(page.locator("textarea#modified_details")).to_have_value(re.compile(r'"amount": 199\.00'))
+    page.get_by_role("button", name=re.compile("Changes")).click()
+    expect(page.locator(".changes")).to_contain_text("(number)")
+    desk.check()
+    page.get_by_role("button", name="Form", exact=True).click()
+    expect(page.locator("[name='/tags/0']")).to_have_value("c")
+    page.wait_for_timeout(1500)  # a click just after a page has come is taken for a slip
+    approve.click()
+    expect(page.get_by_text("Nothing is waiting")).to_be_visible()
+
+    decided = load_approval(served.gateway, approval.id)
+    assert json.loads(decided.modified_details or "") == json.loads(DETAILS) | {"amount": 199.0, "tags": ["c"]}
