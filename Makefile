@@ -26,7 +26,7 @@ help:  ## list these commands
 run: .venv/ok  ## start the product with sample data and print its address
 	@$(BIN)/countersign demo $(ARGS)
 
-test: check tests browser  ## run every check and every test
+test: check tests browser crash  ## run every check and every test
 
 tests: .venv/ok  ## run the tests alone
 	@$(BIN)/pytest -n $(WORKERS) --ignore=tests/acceptance --ignore=tests/browser --ignore=tests/crash
@@ -71,7 +71,7 @@ shots: .venv/ok .chromium  ## take a picture of every page and state into shots/
 no_browser := No Chromium was found and none could be installed: install one (Debian: apt install chromium), or name its \
 	program in COUNTERSIGN_TEST_BROWSER.
 
-crash: .venv/ok  ## kill, freeze and starve the product for a few minutes
+crash: .venv/ok  ## kill, freeze and starve the product for some minutes
 	@$(BIN)/pytest -n $(CRASH_WORKERS) tests/crash
 
 torture: .venv/ok  ## kill, freeze and starve the product for hours: ARGS="--torture 3 -k sqlite" for minutes

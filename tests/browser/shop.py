@@ -44,20 +44,20 @@ def refund(order: str, amount: str) -> str:
 def fill(gateway: Gateway) -> Shop:
     """The shop's calls wait, and some were decided."""
     support, crm = make_app("support-triage"), make_app("crm-cleanup")
-    tom = make_person(gateway, email="tom.adeyemi@example.com")
+    other = make_person(gateway, email="reviewer.two@example.com")
 
     def ask(app, *calls, text=""):
         return answer_turn(gateway, submit(gateway, app).job.id, *calls, text=text)
 
     (first,) = ask(support, call("refund_order", refund("118-3310", "310.00")))
     edited = Approve(refund("118-3310", "260.00"))
-    decide(gateway, tom, first, edited, note="Shipping and gift wrap are not refundable.")
+    decide(gateway, other, first, edited, note="Shipping and gift wrap are not refundable.")
     run(gateway, first)
     (second,) = ask(support, call("refund_order", refund("118-2207", "480.00")))
-    decide(gateway, tom, second, Reject(), note="Wrong customer. Look up by e-mail address.")
+    decide(gateway, other, second, Reject(), note="Wrong customer. Look up by e-mail address.")
     gateway.tools.get("refund_order").outcome = InDoubt("The connection broke after the call was sent.")  # type: ignore[union-attr]
     (doubtful,) = ask(support, call("refund_order", refund("118-1975", "89.00")))
-    decide(gateway, tom, doubtful)
+    decide(gateway, other, doubtful)
     run(gateway, doubtful)
 
     job = submit(gateway, support).job
@@ -69,7 +69,7 @@ def fill(gateway: Gateway) -> Shop:
         call("update_address", details(order_id="118-4402", city="Lyon", street="12 rue Mercière")),
         text=WHY,
     )
-    decide(gateway, tom, tagged)
+    decide(gateway, other, tagged)
     run(gateway, tagged)
     (critical,) = ask(crm, call("delete_contacts", details(count=14, list="duplicates of March")))
     (urgent,) = ask(support, call("send_mail", details(to="212 customers", subject="Recall", body="Dear customer,\n…")))

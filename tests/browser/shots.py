@@ -22,7 +22,7 @@ LOOKS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("look", LOOKS)
 def test_pictures(open_desk: Callable[..., Desk], look: str) -> None:
     FOLDER.mkdir(exist_ok=True)
-    desk = open_desk(email="nadia.benali@example.com", **LOOKS[look])
+    desk = open_desk(email="reviewer.one@example.com", **LOOKS[look])
 
     def shoot(name: str) -> None:
         desk.page.wait_for_timeout(250)

@@ -13,7 +13,7 @@ from reviewer_ui.inbox_search import read_search
         ("tool:refund", Wanted(tool="refund")),
         ("agent:shop  job:job_1", Wanted(app="shop", job_id="job_1")),
         ("risk:High,critical,high", Wanted(risks=("high", "critical"))),
-        ("TOOL:refund Lena fischer", Wanted(tool="refund", words=("Lena", "fischer"))),
+        ("TOOL:refund Broken Machine", Wanted(tool="refund", words=("Broken", "Machine"))),
         ("tool:", Wanted()),
         ("http://x.example a:b", Wanted(words=("http://x.example", "a:b"))),
         ("tool:a:b", Wanted(tool="a:b")),
