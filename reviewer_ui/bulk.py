@@ -9,14 +9,13 @@ from starlette.responses import Response
 from gateway.domain.approval import Approve, Choice, Reject, Verdict
 from gateway.domain.permission import PersonActor
 from gateway.errors import InvalidRequest
-from gateway.store import approvals
 from gateway.usecases import bulk
-from gateway.usecases.bulk import Outcome, Pick, Skipped
+from gateway.usecases.bulk import Outcome, Pick
 from gateway.web.state import gateway_of
 from reviewer_ui.access import Decider, Person
 from reviewer_ui.forms import CHANNEL
 from reviewer_ui.inbox import SearchQuery
-from reviewer_ui.inbox_list import make_row, read_list
+from reviewer_ui.inbox_list import read_list
 from reviewer_ui.inbox_search import Search
 from reviewer_ui.posting import PostedForm
 from reviewer_ui.rendering import page, see_other
@@ -30,10 +29,8 @@ router = APIRouter(include_in_schema=False)
 def decide(request: Request, person: Decider, form: PostedForm, search: SearchQuery) -> Response:
     """The chosen calls are decided but for those that must be looked at one by one; the inbox says which."""
     choice = _choice(form)
-    picks, hiding = _without_hiding(request, _picks(form)) if isinstance(choice, Approve) else (_picks(form), [])
     note = form.get("note", "").strip() or None
-    found = bulk.decide_many(gateway_of(request), person, picks, choice, note=note, channel=CHANNEL)
-    outcome = Outcome(found.done, [*found.skipped, *hiding])
+    outcome = bulk.decide_many(gateway_of(request), person, _picks(form), choice, note=note, channel=CHANNEL)
     return _report(request, person, search, outcome, "Approved" if isinstance(choice, Approve) else "Rejected")
 
 
@@ -85,15 +82,3 @@ def _picks(form: Mapping[str, str]) -> list[Pick]:
     if not picks:
         raise InvalidRequest("No call was chosen: tick the box of each one first.")
     return picks
-
-
-def _without_hiding(request: Request, picks: list[Pick]) -> tuple[list[Pick], list[Skipped]]:
-    """Those whose row warned of nothing; and those that hide characters, which nobody has seen in a list."""
-    gateway = gateway_of(request)
-    with gateway.database.read() as session:
-        now = gateway.database.now(session)
-        rows = approvals.find_many(session, [pick.approval_id for pick in picks])
-    hiding = {row.id: row for row in rows if make_row(row, now).findings}
-    why = "Something is to be read before it is decided."
-    skipped = [Skipped(one, row.title, why) for one, row in hiding.items()]
-    return [pick for pick in picks if pick.approval_id not in hiding], skipped

@@ -4,11 +4,12 @@ import json
 from dataclasses import dataclass
 
 from gateway.domain.findings import hidden_characters
+from gateway.domain.findings.finding import INFORMING
 from gateway.domain.findings.strings import Text
 
 MAX_SHOWN = 100
 
-#: Code of a warning: its heading, its icon, how grave it looks.
+#: Code of a warning: its heading, its icon, how grave it looks; those that only inform look so.
 _LOOKS = {
     "hidden_characters": ("Hidden characters", "triangle-alert", "bad"),
     "look_alike": ("Look-alike", "triangle-alert", "bad"),
@@ -23,6 +24,7 @@ _LOOKS = {
     "code_dynamic": ("Code made at run time", "triangle-alert", "warn"),
     "repeated_call": ("Asked again", "undo-2", "warn"),
     "similar_call": ("Asked in another form", "undo-2", "warn"),
+    "finished_late": ("It ended otherwise", "triangle-alert", "bad"),
     "tool_changed": ("The tool changed", "triangle-alert", "warn"),
     "arguments_not_text": ("Sent as an object", "circle-help", "info"),
     "not_checked": ("Not checked", "circle-help", "warn"),
@@ -35,6 +37,7 @@ _ORDER = ("bad", "warn", "info")
 class Shown:
     """One finding. ``path`` and ``message`` are untrusted text."""
 
+    code: str
     heading: str
     icon: str
     look: str  #: bad | warn | info
@@ -44,12 +47,12 @@ class Shown:
     @property
     def is_grave(self) -> bool:
         """True for what is to be read before deciding."""
-        return self.look != "info"
+        return self.code not in INFORMING
 
 
 def shown_findings(warnings: str, raw_details: str | None) -> list[Shown]:
     """The approval's warnings, the gravest first; and what a text hides that could not be taken as arguments."""
     found = json.loads(warnings)[: MAX_SHOWN + 1]
     found += [one.as_json() for one in hidden_characters.find(Text("", raw_details or ""))]
-    shown = [Shown(*_LOOKS.get(one["code"], _OTHER), one["path"], one["message"]) for one in found]
+    shown = [Shown(one["code"], *_LOOKS.get(one["code"], _OTHER), one["path"], one["message"]) for one in found]
     return sorted(shown, key=lambda one: _ORDER.index(one.look))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.domain.approval import Choice, Verdict, may_be_approved_together
+from gateway.domain.findings.finding import INFORMING
 from gateway.domain.permission import PersonActor
 from gateway.errors import GatewayError, NotFound
 from gateway.store import approvals as rows
@@ -45,8 +46,8 @@ def decide_many(
     """Each chosen call carries this decision, but for those that must be looked at one by one.
 
     Approved together are calls of low or medium risk about which nothing is to
-    be read first, of one tool: that of the first such call. A call that cannot be decided
-    is skipped; it keeps none of the others from being decided.
+    be read first, of one tool: that of the first such call. A call that cannot
+    be decided is skipped; it keeps none of the others from being decided.
     """
     with gateway.database.read() as session:
         found = {row.id: row for row in rows.find_many(session, [pick.approval_id for pick in picks])}
@@ -92,6 +93,6 @@ def _why_not_together(row: Approval, tool: str | None) -> str | None:
 def _why_alone(row: Approval) -> str | None:
     if not may_be_approved_together(row.risk):
         return f"Its risk is {row.risk}: look at it by itself."
-    if json.loads(row.warnings):
+    if any(warning["code"] not in INFORMING for warning in json.loads(row.warnings)):
         return "Something is to be read before it is decided."
     return None

@@ -92,3 +92,12 @@ def test_what_was_approved_together_is_undone_together_until_its_release(gateway
     assert len(outcome.done) == 2
     assert [one.approval_id for one in outcome.skipped] == ["apr_x"]
     assert statuses(gateway, rows) == ["pending", "pending"]
+
+
+def test_what_only_informs_keeps_no_call_from_being_approved_together(gateway):
+    rows = ask(gateway, call("move", '{"url": "https://example.com/a"}'), call("move", '{"text": "a\\u202eb"}'))
+
+    outcome = together(gateway, picks(*rows), Approve())
+
+    assert [row.id for row in outcome.done] == [rows[0].id]
+    assert [one.why for one in outcome.skipped] == ["Something is to be read before it is decided."]

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+#: Codes of an approval's warnings that only inform: a call may be decided without having read them.
+INFORMING = frozenset({"arguments_not_text", "code_imports", "link"})
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
