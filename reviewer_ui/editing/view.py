@@ -23,6 +23,7 @@ LONG_CHARS = 60  #: beyond it a text has an area of its own, so that it is seen 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
     value: str  #: JSON
+    word: str  #: as it is read: without quotes where all are texts
     is_chosen: bool
 
 
@@ -167,4 +168,15 @@ def _to_read(node: Node, label: str) -> tuple[str | None, list[list[Token]] | No
 
 def _choices(node: Node, shape: Shape) -> list[Choice]:
     values = [*shape.choices] if node.text in shape.choices else [node.text, *shape.choices]
-    return [Choice(value=escape_hidden(value), is_chosen=value == node.text) for value in values]
+    return [
+        Choice(value=escape_hidden(value), word=escape_hidden(word), is_chosen=value == node.text)
+        for value, word in zip(values, _words(values), strict=True)
+    ]
+
+
+def _words(values: list[str]) -> list[str]:
+    """The texts without their quotes, if it is plain without them that all are texts and where they end."""
+    texts = [parse_literal(value) for value in values]
+    if all(isinstance(text, str) and text.isprintable() and text.strip() == text != "" for text in texts):
+        return [str(text) for text in texts]
+    return values

@@ -336,6 +336,21 @@ def form_of(details, schema_text="{}", **options):
     return edit(Typed(), details, schema_text, LIMITS, **options)
 
 
+@pytest.mark.parametrize(
+    ("enum", "words"),
+    [
+        (["EUR", "USD"], ["EUR", "USD"]),
+        (["1", 1], ['"1"', "1"]),
+        (["", "a"], ['""', '"a"']),
+        ([" a", "a"], ['" a"', '"a"']),
+    ],
+)
+def test_choices_are_plain_words_where_that_is_clear(enum, words):
+    schema = {"type": "object", "properties": {"a": {"enum": enum}}}
+    [field] = form_of(json.dumps({"a": enum[0]}), json.dumps(schema)).form.fields
+    assert [choice.word for choice in field.choices] == words
+
+
 def sent(field):
     """What a browser sends of this field and those in it: text areas with LF, as the server reads them."""
     yield f"{field.name}:set", field.kind
