@@ -67,13 +67,13 @@ def inbox_page(request: Request, search: Search, *, cursor: str | None = None, d
         now = gateway.database.now(session)
         listed = read_list(gateway, session, now, search, cursor)
         just_decided = read_just_decided(session, decided)
-        last_decided_at = decisions.head(session).at if listed.is_empty else None
+        head = decisions.head(session) if listed.is_empty else None
     return page(
         request,
         "inbox.html",
         listed=listed,
         just_decided=make_row(just_decided, now) if just_decided else None,
-        last_decided_at=last_decided_at,
+        last_decided_at=head.at if head else None,
         now=now,
     )
 

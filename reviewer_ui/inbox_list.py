@@ -73,7 +73,7 @@ def counted(number: int) -> str:
 
 
 def read_counts(session: Session, now: datetime) -> Counts:
-    return Counts(approvals.count_pending(session, COUNTED), approvals.count_expiring(session, now + SOON, COUNTED))
+    return Counts(approvals.count_pending(session, COUNTED), inbox.count_expiring(session, now + SOON, COUNTED))
 
 
 def read_list(gateway: Gateway, session: Session, now: datetime, search: Search, cursor: str | None = None) -> Listed:

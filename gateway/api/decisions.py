@@ -79,7 +79,10 @@ async def list_decisions(request: Request, actor: Reader, query: Annotated[Decis
     """An app sees the decisions about its own calls, people see all. `Accept` chooses the form."""
     gateway = gateway_of(request)
     wanted = await run_in_threadpool(_filter, gateway, actor, query)
-    match query.format or wanted_format(request.headers.get("accept", "")):
+    form = query.format or wanted_format(request.headers.get("accept", ""))
+    if form != "json":
+        _check_unpaged(query)
+    match form:
         case "json":
             return json_answer(await run_in_threadpool(_page, gateway, wanted, query.cursor, query.limit))
         case "csv":
@@ -89,6 +92,17 @@ async def list_decisions(request: Request, actor: Reader, query: Annotated[Decis
         case "ndjson":
             content = decision_export.stream(gateway, wanted, b"", decision_export.json_lines)
             return _download(content, "application/x-ndjson", "decisions.ndjson")
+
+
+def _check_unpaged(query: DecisionList) -> None:
+    """Raises: InvalidRequest for a page of an export, which is always the whole."""
+    asked = query.model_fields_set & {"cursor", "limit"}
+    if asked:
+        reason = "belongs to the JSON form: an export has no pages"
+        raise errors.InvalidRequest(
+            f"The parameter {min(asked)} {reason}.",
+            errors=[{"pointer": f"/{name}", "message": reason} for name in asked],
+        )
 
 
 def wanted_format(accept: str) -> Format:

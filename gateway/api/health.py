@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from gateway.api.answers import dump, json_answer
 from gateway.engine.engine import check_engine
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, SchemaOutdated
 from gateway.store import decisions
 from gateway.store.migrate import check_current
 from gateway.usecases.gateway import Gateway
@@ -68,7 +68,9 @@ def _check_all(gateway: Gateway) -> dict[str, str]:
 
 def _check_database(gateway: Gateway) -> None:
     with gateway.database.read() as session:
-        decisions.head(session)
+        if decisions.head(session) is None:
+            # Every decision would fail: without it nobody knows what the next one follows from.
+            raise SchemaOutdated("The head of the decision log is missing: run `countersign audit verify`.")
 
 
 def _result(name: str, check: Callable[[], None]) -> str:

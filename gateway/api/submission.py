@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
 from gateway.api.bodies import ClientBody, Words, invalid, parse_as, read_members, refuse_coming
+from gateway.domain import json_pointer
 from gateway.domain.expiry import MAX_AHEAD
 from gateway.domain.json_text import Limits, elements
 from gateway.errors import InvalidRequest
@@ -19,7 +20,13 @@ MAX_METADATA_CHARS = 64 * 1024
 MAX_KEYS = 200_000  # over all messages: a long conversation has many
 MAX_DEPTH = 64
 
-ROLES = ("system", "user", "assistant", "tool")
+#: What a message of each role may have, in Mistral's names: nothing else would reach the model.
+FIELDS_OF_ROLE = {
+    "system": {"role", "content"},
+    "user": {"role", "content"},
+    "assistant": {"role", "content", "tool_calls", "prefix"},
+    "tool": {"role", "content", "tool_call_id", "name"},
+}
 NOT_YET = ("session_id", "callback_url", "files")
 
 _EMAIL = re.compile(r"[^\s@]{1,64}@[^\s@]{1,255}")
@@ -176,9 +183,10 @@ def _check_messages(messages: list[dict[str, Any]]) -> None:
 
 def _flaws(message: dict[str, Any]) -> list[tuple[str, str]]:
     role, content = message.get("role"), message.get("content")
-    if role not in ROLES:
-        return [("/role", f"must be one of {', '.join(ROLES)}")]
-    flaws = []
+    if not isinstance(role, str) or role not in FIELDS_OF_ROLE:
+        return [("/role", f"must be one of {', '.join(FIELDS_OF_ROLE)}")]
+    unknown = [name for name in message if name not in FIELDS_OF_ROLE[role]]
+    flaws = [(json_pointer.from_path([name]), f"is no field of a message with the role {role}") for name in unknown]
     if not isinstance(content, str | list) and not (role == "assistant" and content is None):
         flaws.append(("/content", "must be text or a list of content chunks"))
     if role == "assistant" and not content and not message.get("tool_calls"):

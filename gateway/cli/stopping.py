@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from gateway.engine.direct import WORK_THREADS
+
 IDLE_ENDS_WITHIN_S = 0.2
 
 
@@ -57,7 +59,13 @@ def leave_running_calls() -> None:
 
 
 def _is_any_running() -> bool:
-    others = [thread for thread in threading.enumerate() if thread is not threading.main_thread() and not thread.daemon]
+    main = threading.main_thread()
+    # Python waits for a pool's threads even if they are daemons, as those are that a daemon was the first to need.
+    others = [
+        thread
+        for thread in threading.enumerate()
+        if thread is not main and (not thread.daemon or thread.name.startswith(WORK_THREADS))
+    ]
     for thread in others:
         # Those that are idle were told to end, and are about to.
         thread.join(timeout=IDLE_ENDS_WITHIN_S)

@@ -21,6 +21,7 @@ from gateway.store.session import Database
 #: changes nothing.
 NOTE_AFTER_S = 0.25
 RETRY_S = 1.0
+WORK_THREADS = "countersign-work"  # begins the names of the threads in which such work is done
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ class DirectWork:
         self._executor_id = executor_id
         self._stopping = stopping
         self._note_free = note_free
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="countersign-work")
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix=WORK_THREADS)
         self._changed = threading.Condition()
         self._ended: list[Ended] = []
         self._closing = threading.Event()

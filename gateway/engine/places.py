@@ -50,7 +50,8 @@ class Places:
         """
         most = self._concurrency[queue]
         with self._taking:
-            free = min(most - self._register.count_for_queue(queue), most - most // 2)
+            # DBOS's own polls may have gone beyond the limit.
+            free = max(0, min(most - self._register.count_for_queue(queue), most - most // 2))
             self._looking[queue] += free
             return [self._add(f"{_LOOKING}{uuid.uuid4()}", queue) for _ in range(free)]
 

@@ -121,17 +121,6 @@ def count_pending(session: Session, at_most: int = 1000) -> int:
     return session.exec(select(func.count()).select_from(some)).one()
 
 
-def count_expiring(session: Session, by: datetime, at_most: int) -> int:
-    """How many nobody can decide any more after ``by``, counted no further than ``at_most``."""
-    some = (
-        select(Approval.id)
-        .where(Approval.status == ApprovalStatus.PENDING, col(Approval.expires_at) <= by)
-        .limit(at_most)
-        .subquery()
-    )
-    return session.exec(select(func.count()).select_from(some)).one()
-
-
 def page(
     session: Session,
     *,

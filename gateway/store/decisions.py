@@ -113,8 +113,9 @@ def append(session: Session, entries: Sequence[Entry]) -> None:
     _MOVE_HEAD.send(session, written=1, from_seq=from_seq, seq=last["seq"], hash=last["entry_hash"], at=last["at"])
 
 
-def head(session: Session) -> DecisionHead:
-    return session.exec(select(DecisionHead)).one()
+def head(session: Session) -> DecisionHead | None:
+    """Where the log ends; None if somebody has deleted the one row that says so."""
+    return session.exec(select(DecisionHead)).first()
 
 
 def find(session: Session, decision_id: str) -> Decision | None:

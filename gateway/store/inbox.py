@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Select
 from sqlalchemy import select as sql_select
-from sqlmodel import col, or_
+from sqlmodel import col, func, or_, select
 
 from gateway.domain.approval import ApprovalStatus
 from gateway.store import approvals, pages
@@ -71,6 +71,17 @@ class Waiting:
     items: Sequence[Approval]
     next_cursor: str | None
     is_cut: bool = False
+
+
+def count_expiring(session: Session, by: datetime, at_most: int) -> int:
+    """How many nobody can decide any more after ``by``, counted no further than ``at_most``."""
+    some = (
+        select(Approval.id)
+        .where(Approval.status == ApprovalStatus.PENDING, col(Approval.expires_at) <= by)
+        .limit(at_most)
+        .subquery()
+    )
+    return session.exec(select(func.count()).select_from(some)).one()
 
 
 def waiting(session: Session, wanted: Wanted, *, cursor: str | None, limit: int) -> Waiting:

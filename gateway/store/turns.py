@@ -7,7 +7,6 @@ from datetime import datetime
 from sqlalchemy import Table, bindparam, insert
 from sqlalchemy import select as sql_select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlmodel import select
 
 from gateway.store.prepared import Prepared
 from gateway.store.rows import Rows
@@ -70,15 +69,6 @@ def add_submitted(session: Session, submitted: Mapping[str, Sequence[tuple[str, 
 def add_message(session: Session, *, job_id: str, round: int, slot: int, role: str, body: str, now: datetime) -> None:
     """The message has its place in the transcript; one that is there already stays."""
     _INSERT_ONCE.send(session, job_id=job_id, round=round, slot=slot, role=role, body=body, created_at=now)
-
-
-def result_slots(session: Session, job_id: str, round: int) -> set[int]:
-    """Which calls of this round have their tool message."""
-    return set(
-        session.exec(
-            select(Message.slot).where(Message.job_id == job_id, Message.round == round, Message.slot > 0)
-        ).all()
-    )
 
 
 def used_tool_call_ids(session: Session, job_id: str) -> set[str]:

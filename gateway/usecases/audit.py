@@ -27,6 +27,8 @@ def verify(gateway: Gateway, watch: Callable[[int, int], None] | None = None) ->
     """
     with gateway.database.read() as session:
         head = decisions.head(session)
+        if head is None:
+            return Verification(0, "", Break(1, "the head is missing, so that nobody can say where the log ends"))
         entries = _watched(decisions.chain(session), head.seq, watch) if watch else decisions.chain(session)
         return Verification(head.seq, head.hash, first_break(entries, head.seq, head.hash))
 

@@ -93,6 +93,12 @@ def test_bad_parameter_is_refused(reviewer, query):
 
 
 class TestExports:
+    @pytest.mark.parametrize("asked", ["limit=3", "cursor=MQ"])
+    @pytest.mark.parametrize("form", ["csv", "ndjson"])
+    def test_an_export_has_no_pages(self, reviewer, form, asked):
+        refused = reviewer.get(f"/api/v1/decisions?format={form}&{asked}")
+        assert (refused.status_code, refused.json()["code"]) == (422, "invalid_request")
+
     def test_csv_is_oldest_first_with_the_tables_columns(self, reviewer, log):
         response = reviewer.get("/api/v1/decisions", headers={"Accept": "text/csv"})
         assert response.headers["content-type"] == "text/csv; charset=utf-8"

@@ -58,6 +58,7 @@ def test_untouched_log_is_intact(cli: Commands, log: Path):
     [
         ("UPDATE decisions SET note = 'fine' WHERE seq = 2", "Broken at decision 2: entry 2 was changed\n"),
         ("DELETE FROM decisions WHERE seq = 2", "Broken at decision 2: entry 2 is missing\n"),
+        ("DELETE FROM decision_head", "Broken at decision 1: the head is missing"),
         ("DELETE FROM decisions WHERE seq = 3", "Broken at decision 3: entries were cut off the end"),
     ],
 )

