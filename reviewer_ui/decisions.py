@@ -4,11 +4,8 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.errors import GatewayError, NotFound
-from gateway.store import approvals as approval_rows
-from gateway.store.tables import Approval
+from gateway.errors import GatewayError
 from gateway.usecases import approvals, extending, resolutions
-from gateway.usecases.gateway import Gateway
 from gateway.web.state import gateway_of
 from reviewer_ui import forms
 from reviewer_ui.access import Decider
@@ -18,7 +15,7 @@ from reviewer_ui.inbox_list import next_to_decide
 from reviewer_ui.posting import PostedForm
 from reviewer_ui.rendering import refuse, see_other
 from reviewer_ui.resuming import TypingDecider
-from reviewer_ui.review import review_page
+from reviewer_ui.review import find_call, review_page
 
 router = APIRouter(include_in_schema=False)
 
@@ -29,7 +26,8 @@ def decide(
 ) -> Response:
     """The call is decided, and the next one of the list is open. Raises: as ``usecases.approvals.decide``."""
     gateway = gateway_of(request)
-    shown = _find(gateway, approval_id)
+    with gateway.database.read() as session:
+        shown = find_call(session, approval_id)
     try:
         forms.check_sure(form, shown.risk)
         approvals.decide(gateway, person, approval_id, forms.ruling_of(form, shown.details, gateway.policy.limits))
@@ -92,11 +90,3 @@ def resolve(
             review_page(request, person, approval_id, search, typed=forms.typed_of(form), error=error),
         )
     return see_other(search.address(f"/approvals/{approval_id}"))
-
-
-def _find(gateway: Gateway, approval_id: str) -> Approval:
-    with gateway.database.read() as session:
-        approval = approval_rows.find(session, approval_id)
-    if approval is None:
-        raise NotFound("There is no call under this address.")
-    return approval

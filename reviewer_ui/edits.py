@@ -7,10 +7,8 @@ from starlette.responses import Response
 from gateway.domain import json_pointer
 from gateway.domain.json_text import Limits, parse_literal
 from gateway.errors import GatewayError, NotFound
-from gateway.store import approvals as approval_rows
 from gateway.store.tables import Approval
 from gateway.usecases import revealing
-from gateway.usecases.gateway import Gateway
 from gateway.web.state import gateway_of
 from reviewer_ui import forms
 from reviewer_ui.access import Decider
@@ -25,7 +23,7 @@ from reviewer_ui.inbox import SearchQuery
 from reviewer_ui.posting import PostedForm
 from reviewer_ui.rendering import page, refuse
 from reviewer_ui.resuming import TypingDecider
-from reviewer_ui.review import review_page
+from reviewer_ui.review import find_call, review_page
 
 router = APIRouter(include_in_schema=False)
 
@@ -37,7 +35,8 @@ def edit(
     """The page with what was typed, in the view that was asked for and a step further; nothing is stored."""
     gateway = gateway_of(request)
     typed = forms.typed_of(form)
-    approval = _find(gateway, approval_id)
+    with gateway.database.read() as session:
+        approval = find_call(session, approval_id)
     try:
         if "step" in form and approval.details is not None:
             typed = forms.with_arguments(typed, _stepped(typed, form, approval, gateway.policy.limits))
@@ -50,7 +49,8 @@ def edit(
 def count(request: Request, _person: Decider, form: PostedForm, approval_id: FromAddress) -> Response:
     """The words of the approving button, for what is typed just now."""
     gateway = gateway_of(request)
-    approval = _find(gateway, approval_id)
+    with gateway.database.read() as session:
+        approval = find_call(session, approval_id)
     typed = forms.typed_of(form)
     limits = gateway.policy.limits
     made = editor.edit(typed.edit, approval.details or "{}", approval.schema_text, limits)
@@ -77,11 +77,3 @@ def _stepped(typed: forms.Typed, form: dict[str, str], approval: Approval, limit
     draft = draft_in(typed.edit, details, shape, asked, limits)
     steps.take_step(draft, form["step"], form, shape, asked)
     return fields_of_draft(draft)
-
-
-def _find(gateway: Gateway, approval_id: str) -> Approval:
-    with gateway.database.read() as session:
-        approval = approval_rows.find(session, approval_id)
-    if approval is None:
-        raise NotFound("There is no call under this address.")
-    return approval

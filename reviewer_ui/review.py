@@ -15,6 +15,7 @@ from gateway.domain.execution import ExecutionStatus
 from gateway.domain.permission import PersonActor, is_own_request, may_decide
 from gateway.errors import GatewayError, NotFound, StaleDetails, ToolChanged
 from gateway.store import approvals, decisions, executions, jobs
+from gateway.store.session import Session
 from gateway.store.tables import Approval, Decision, Execution, Job
 from gateway.usecases.gateway import Gateway
 from gateway.usecases.progress import is_held
@@ -76,9 +77,7 @@ def show_standing(request: Request, person: Person, approval_id: FromAddress, se
     gateway = gateway_of(request)
     with gateway.database.read() as session:
         now = gateway.database.now(session)
-        approval = approvals.find(session, approval_id)
-        if approval is None:
-            raise NotFound("There is no call under this address.")
+        approval = find_call(session, approval_id)
         if approval.version == seen:
             return Response(status_code=204)
         last = decisions.last_ruling(session, approval_id)
@@ -158,14 +157,20 @@ def _editing(
         return None  # the limits are lower than they were when it was asked
 
 
+def find_call(session: Session, approval_id: str) -> Approval:
+    """The call under this address. Raises: NotFound."""
+    approval = approvals.find(session, approval_id)
+    if approval is None:
+        raise NotFound("There is no call under this address.")
+    return approval
+
+
 def read_review(gateway: Gateway, person: PersonActor, approval_id: str) -> Review:
     """What is known of this approval. Raises: NotFound."""
     limits = gateway.policy.limits
     with gateway.database.read() as session:
         now = gateway.database.now(session)
-        approval = approvals.find(session, approval_id)
-        if approval is None:
-            raise NotFound("There is no call under this address.")
+        approval = find_call(session, approval_id)
         job = jobs.find(session, approval.job_id) if approval.job_id else None
         execution = executions.newest(session, [approval.id]).get(approval.id)
         decided = decisions.of_approval(session, approval.id)
