@@ -36,7 +36,7 @@ class Worker:
     def __init__(self, gateway: Gateway, model: Model) -> None:
         self._gateway = gateway
         self._model = model
-        self._lock = threading.Lock()
+        self._left = threading.Condition()
         self._busy_with: set[str] = set()
         self._unrecorded: dict[str, Record] = {}
 
@@ -45,9 +45,7 @@ class Worker:
 
     def advance_job(self, job_id: str) -> None:
         """The job's next model call was made, if one was due and nobody else is at it."""
-        with self._alone_with(job_id) as is_alone:
-            if not is_alone:
-                return
+        with self._alone_with(job_id):
             self._record_what_is_left(job_id)
             claim = turns.claim_turn(self._gateway, job_id)
             if claim is not None:
@@ -55,9 +53,7 @@ class Worker:
 
     def run_call(self, approval_id: str, attempt: int) -> None:
         """The approved call was run, if it may and nobody else is at it, and its outcome is recorded."""
-        with self._alone_with(approval_id) as is_alone:
-            if not is_alone:
-                return
+        with self._alone_with(approval_id):
             self._record_what_is_left(approval_id)
             call = claims.claim_call(self._gateway, approval_id, attempt)
             if call is not None:
@@ -105,17 +101,20 @@ class Worker:
             return InDoubt("The tool broke off with an error of its own.")
 
     @contextmanager
-    def _alone_with(self, row_id: str) -> Iterator[bool]:
-        """False while another thread of this process is at the same row: its claim is alive, not left over."""
-        with self._lock:
-            is_alone = row_id not in self._busy_with
+    def _alone_with(self, row_id: str) -> Iterator[None]:
+        """No other thread of this process is at the same row meanwhile: what is claimed then was left over.
+
+        Whoever comes second waits, for the step before may have queued this one in the commit that it is just leaving.
+        """
+        with self._left:
+            self._left.wait_for(lambda: row_id not in self._busy_with)
             self._busy_with.add(row_id)
         try:
-            yield is_alone
+            yield
         finally:
-            if is_alone:
-                with self._lock:
-                    self._busy_with.discard(row_id)
+            with self._left:
+                self._busy_with.discard(row_id)
+                self._left.notify_all()
 
 
 def _unusable(claim: turns.Claim) -> ModelTrouble:
