@@ -103,6 +103,7 @@ class Flow:
         self.workers: list[Worker] = []
         self.done: set[str] = set()
         self.dying: set[str] = set()  #: approvals whose next call kills the process
+        self._is_dead = False
         self.tries = Counter[str]()
         for gateway in self.gateways:
             beat(gateway)
@@ -232,6 +233,7 @@ class Flow:
     def _restart(self) -> None:
         """Other processes take over, once the lease of the dead one has run out."""
         self.database.pass_time(16.0)
+        self._is_dead = False
         for gateway in self.gateways:
             gateway.engine.executor_id = uuid.uuid4().hex
             beat(gateway)
@@ -249,5 +251,7 @@ class Flow:
         assert rows.executions[context.approval_id, context.attempt]["status"] == "started"
         if context.approval_id in self.dying:
             self.dying.discard(context.approval_id)
+            self._is_dead = True
+        if self._is_dead:  # with all its threads
             raise Crash
         return Ran(f"did {context.arguments_json}")
