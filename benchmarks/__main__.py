@@ -16,6 +16,7 @@ from benchmarks import (
     floor,
     idle,
     intake,
+    pages,
     release,
     rivals,
     start,
@@ -36,6 +37,7 @@ FIGURES: dict[str, Callable[[str, Path], Iterator[dict[str, Any]]]] = {
 }
 #: Figures that take long, and the size that takes some minutes at most.
 LONG_FIGURES: dict[str, tuple[Callable[[str, Path, Size], Iterator[dict[str, Any]]], Size]] = {
+    "B4": (pages.measure, "small"),
     "B6": (flatness.measure, "small"),
     "B9": (start.measure, "small"),
     "B13": (rivals.measure, "full"),

@@ -15,6 +15,11 @@ def full_time(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%-d %b %Y, %H:%M:%S} UTC"
 
 
+def machine_time(moment: datetime) -> str:
+    """``2026-11-21T09:14:05.250Z``: for a time element's ``datetime``, which countdowns go by."""
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+
+
 def span(seconds: float) -> str:
     """A length of time in its two largest units that matter: ``41 s``, ``3 min``, ``2 h 10 min``, ``5 d 3 h``."""
     whole = max(0, round(seconds))

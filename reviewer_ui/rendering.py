@@ -99,7 +99,7 @@ def _environment() -> Environment:
         "json_tokens": arguments.json_tokens,
         "clock": moments.clock,
         "took": moments.took,
-        "epoch_ms": moments.epoch_ms,
+        "machine_time": moments.machine_time,
         "short_time": moments.short_time,
         "full_time": moments.full_time,
         "span": moments.span,
@@ -110,4 +110,15 @@ def _environment() -> Environment:
     environment.filters.update(filters)
     environment.globals["static_url"] = static_url
     environment.globals["server_ms"] = lambda: moments.epoch_ms(datetime.now(UTC))
+    _add_signs(environment)
     return environment
+
+
+def _add_signs(environment: Environment) -> None:
+    """All templates know the signs; those that say the same every time are made once, for lists are full of them."""
+    signs = environment.get_template("_signs.html").module
+    for name in ("icon", "chip", "risk"):
+        environment.globals[name] = cache(getattr(signs, name))
+    marks: Callable[[str], str] = getattr(signs, "marks")  # noqa: B009 (a macro, known to the template alone)
+    # Plain text is escaped where it is put in.
+    environment.globals["marked"] = lambda text: marks(text) if marking.has_marks(text) else text

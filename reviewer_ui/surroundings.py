@@ -52,13 +52,13 @@ class Precedent:
 
 def read_job_calls(session: Session, approval: Approval, now: datetime) -> JobCalls:
     """What the call's job has called, this call among it."""
-    rows = approvals.of_job(session, approval.job_id) if approval.job_id else [approval]
-    here = next(place for place, row in enumerate(rows) if row.id == approval.id)
-    first, end = max(0, here - CALLS_BEFORE), min(len(rows), here + CALLS_AFTER + 1)
-    shown = rows[first:end]
+    ids = approvals.ids_of_job(session, approval.job_id) if approval.job_id else [approval.id]
+    here = ids.index(approval.id)
+    first, end = max(0, here - CALLS_BEFORE), min(len(ids), here + CALLS_AFTER + 1)
+    shown = approvals.find_heads(session, ids[first:end])
     attempts = executions.newest(session, [row.id for row in shown])
     calls = [_job_call(row, attempts.get(row.id), now, is_this=row.id == approval.id) for row in shown]
-    return JobCalls(calls, earlier=first, later=len(rows) - end)
+    return JobCalls(calls, earlier=first, later=len(ids) - end)
 
 
 def read_precedents(session: Session, approval: Approval, now: datetime, limits: Limits) -> list[Precedent]:

@@ -31,6 +31,8 @@ _CONTROL_NAMES = {"\r": "CARRIAGE RETURN", "\x1b": "ESCAPE", "\x08": "BACKSPACE"
 
 def hidden_places(text: str) -> Iterator[int]:
     """The index of each character that hides something, in order."""
+    if text.isascii() and text.isprintable():
+        return
     suspects = {character for character in set(text) if _may_hide(character)}
     yield from (place for place in _places_of(suspects, text) if _hides_here(text, place))
 

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, bindparam
 from sqlalchemy import select as sql_select
+from sqlalchemy.orm import defer
 from sqlmodel import and_, col, func, or_, select
 
 from gateway.domain.approval import ApprovalStatus
@@ -41,6 +42,12 @@ _NEWEST_REJECTED = Prepared(
     .limit(1)
 )
 _OF_JOB = Prepared(_SELECT.where(_T.c.job_id == bindparam("job_id")).order_by(_T.c.round, _T.c.position))
+_IDS_OF_JOB = Prepared(
+    sql_select(_T.c.id).where(_T.c.job_id == bindparam("job_id")).order_by(_T.c.round, _T.c.position)
+)
+
+_LONG_TEXTS = ("details", "summary", "justification", "schema_text", "tool_definition")
+_HEADS = select(Approval).options(*(defer(getattr(Approval, text), raiseload=True) for text in _LONG_TEXTS))
 
 
 def add(session: Session, approval: Approval) -> None:
@@ -57,6 +64,17 @@ def find_many(session: Session, approval_ids: Collection[str]) -> Sequence[Appro
     return session.exec(select(Approval).where(col(Approval.id).in_(approval_ids))).all()
 
 
+def find_heads(session: Session, approval_ids: Sequence[str]) -> list[Approval]:
+    """The approvals without their long texts, in the ids' order; those that are gone are left out.
+
+    For lists of many. To read one of the long texts raises.
+    """
+    if not approval_ids:
+        return []
+    rows = {row.id: row for row in session.exec(_HEADS.where(col(Approval.id).in_(approval_ids)))}
+    return [rows[one] for one in approval_ids if one in rows]
+
+
 def lock(session: Session, approval_id: str) -> Approval | None:
     """The approval, which nobody else changes until this transaction ends. Lock its job first."""
     found = _LOCK.row(session, approval_id=approval_id)
@@ -66,6 +84,11 @@ def lock(session: Session, approval_id: str) -> Approval | None:
 def of_job(session: Session, job_id: str) -> Sequence[Approval]:
     """Every approval of the job in the order of its calls."""
     return [_ROWS.make(values) for values in _OF_JOB.rows(session, job_id=job_id)]
+
+
+def ids_of_job(session: Session, job_id: str) -> list[str]:
+    """The ids of every approval of the job in the order of its calls."""
+    return [approval_id for (approval_id,) in _IDS_OF_JOB.rows(session, job_id=job_id)]
 
 
 def of_jobs(session: Session, job_ids: Collection[str]) -> Sequence[Approval]:

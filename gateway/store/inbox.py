@@ -96,7 +96,7 @@ def waiting(session: Session, wanted: Wanted, *, cursor: str | None, limit: int)
         if len(found) > limit:
             break
     shown = found[:limit]
-    items = in_order(session, [key.id for key in shown])
+    items = approvals.find_heads(session, [key.id for key in shown])
     if len(found) > limit:
         return Waiting(items, _cursor(shown[-1]))
     is_cut = seen == SCAN_ROWS and last is not None
@@ -112,7 +112,7 @@ def expiring(session: Session, wanted: Wanted, *, by: datetime, limit: int) -> S
         .limit(max(SCAN_BATCH, limit))
     )
     keys = (Key(*row) for row in session.connection().execute(statement))
-    return in_order(session, [key.id for key in islice(filter(wanted.matches, keys), limit)])
+    return approvals.find_heads(session, [key.id for key in islice(filter(wanted.matches, keys), limit)])
 
 
 def held(session: Session, wanted: Wanted, *, now: datetime, limit: int) -> Sequence[Approval]:
@@ -124,13 +124,7 @@ def held(session: Session, wanted: Wanted, *, now: datetime, limit: int) -> Sequ
         .limit(SCAN_BATCH)
     )
     keys = (Key(*row) for row in session.connection().execute(statement))
-    return in_order(session, [key.id for key in islice(filter(wanted.matches, keys), limit)])
-
-
-def in_order(session: Session, approval_ids: Sequence[str]) -> list[Approval]:
-    """The approvals with these ids, in the ids' order; those that are gone are left out."""
-    rows = {row.id: row for row in approvals.find_many(session, approval_ids)} if approval_ids else {}
-    return [rows[one] for one in approval_ids if one in rows]
+    return approvals.find_heads(session, [key.id for key in islice(filter(wanted.matches, keys), limit)])
 
 
 def cursor_behind(approval: Approval) -> str:

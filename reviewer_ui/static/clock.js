@@ -1,4 +1,4 @@
-// Countdowns: <time data-exp="milliseconds since 1970"> counts down by the server's clock, not by this machine's.
+// Countdowns: <time datetime="…" data-exp> counts down by the server's clock, not by this machine's.
 "use strict";
 
 const skewMs = Number(document.documentElement.dataset.now) - Date.now();
@@ -6,7 +6,7 @@ const TOLD_AT_S = [300, 60];
 
 function tick() {
   for (const time of document.querySelectorAll("[data-exp]")) {
-    const seconds = Math.ceil((Number(time.dataset.exp) - Date.now() - skewMs) / 1000);
+    const seconds = Math.ceil((Date.parse(time.dateTime) - Date.now() - skewMs) / 1000);
     if ("left" in time.dataset) countHold(time, seconds);
     else countDown(time, seconds);
   }

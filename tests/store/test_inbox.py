@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.errors import InvalidRequest
-from gateway.store import inbox
+from gateway.store import approvals, inbox
 from gateway.store.inbox import Wanted
 from gateway.store.session import Database
 from gateway.store.tables import Approval, Job
@@ -88,8 +88,8 @@ def test_most_urgent_come_first_and_held_ones_are_apart(forty: Database) -> None
 
 def test_place_behind_a_call_is_found_though_it_waits_no_more(forty: Database) -> None:
     with forty.read() as session:
-        (gone,) = inbox.in_order(session, ["apr_000039"])
-        (one,) = inbox.in_order(session, ["apr_000012"])
+        (gone,) = approvals.find_heads(session, ["apr_000039"])
+        (one,) = approvals.find_heads(session, ["apr_000012"])
         after_gone = inbox.waiting(session, Wanted(), cursor=inbox.cursor_behind(gone), limit=1)
         after_one = inbox.waiting(session, Wanted(), cursor=inbox.cursor_behind(one), limit=1)
 

@@ -85,5 +85,7 @@ def find(text: Text) -> list[Finding]:
 
 def _matches(text: str) -> Iterator[tuple[int, int, str]]:
     for shape in SHAPES:
-        if any(hint in text for hint in shape.hints):
-            yield from ((*match.span(), shape.name) for match in shape.pattern.finditer(text))
+        for hint in shape.hints:
+            if hint in text:
+                yield from ((*match.span(), shape.name) for match in shape.pattern.finditer(text))
+                break
