@@ -56,3 +56,10 @@ def shown_findings(warnings: str, raw_details: str | None) -> list[Shown]:
     found += [one.as_json() for one in hidden_characters.find(Text("", raw_details or ""))]
     shown = [Shown(one["code"], *_LOOKS.get(one["code"], _OTHER), one["path"], one["message"]) for one in found]
     return sorted(shown, key=lambda one: _ORDER.index(one.look))
+
+
+def count_grave(warnings: str) -> int:
+    """How many of the approval's warnings are to be read before deciding."""
+    if warnings == "[]":
+        return 0
+    return sum(one["code"] not in INFORMING for one in json.loads(warnings)[: MAX_SHOWN + 1])

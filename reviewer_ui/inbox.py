@@ -1,5 +1,7 @@
 """The inbox: what waits for a person, the most urgent first, and above it what is in doubt."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
@@ -9,14 +11,25 @@ from starlette.responses import Response
 from gateway.store import approvals, decisions
 from gateway.store.session import Session
 from gateway.store.tables import Approval
+from gateway.usecases.progress import is_held
 from gateway.web.state import gateway_of
 from reviewer_ui.access import AnyPerson, Person, own_path, sign_in_page
 from reviewer_ui.addresses import FromAddress
-from reviewer_ui.inbox_list import make_row, read_list
+from reviewer_ui.inbox_list import read_list
 from reviewer_ui.inbox_search import Search, read_search
 from reviewer_ui.rendering import page, see_other
+from reviewer_ui.states import State, approval_state
 
 router = APIRouter(include_in_schema=False)
+
+
+@dataclass(frozen=True, slots=True)
+class JustDecided:
+    """What a toast tells of the call that was decided a moment ago."""
+
+    approval: Approval
+    state: State
+    is_held: bool
 
 
 def search_of(q: FromAddress = "") -> Search:
@@ -66,17 +79,18 @@ def inbox_page(request: Request, search: Search, *, cursor: str | None = None, d
     with gateway.database.read() as session:
         now = gateway.database.now(session)
         listed = read_list(gateway, session, now, search, cursor)
-        just_decided = read_just_decided(session, decided)
+        just_decided = read_just_decided(session, decided, now)
         head = decisions.head(session) if listed.is_empty else None
     return page(
         request,
         "inbox.html",
         listed=listed,
-        just_decided=make_row(just_decided, now) if just_decided else None,
+        just_decided=just_decided,
         last_decided_at=head.at if head else None,
         now=now,
     )
 
 
-def read_just_decided(session: Session, approval_id: str | None) -> Approval | None:
-    return approvals.find(session, approval_id) if approval_id else None
+def read_just_decided(session: Session, approval_id: str | None, now: datetime) -> JustDecided | None:
+    approval = approvals.find(session, approval_id) if approval_id else None
+    return JustDecided(approval, approval_state(approval, now), is_held(approval, now)) if approval else None

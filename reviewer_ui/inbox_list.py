@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from gateway.store import approvals, inbox
+from gateway.store import inbox
+from gateway.store.inbox import Head
 from gateway.store.session import Session
 from gateway.store.tables import Approval
 from gateway.usecases.gateway import Gateway
-from gateway.usecases.progress import is_held
-from reviewer_ui import states
-from reviewer_ui.findings import shown_findings
+from reviewer_ui.findings import count_grave
 from reviewer_ui.inbox_search import Search
 
 ROWS = 40
@@ -24,9 +23,7 @@ COUNTED = 1000  # a badge needs no exact number beyond it
 class Row:
     """One call in the list."""
 
-    approval: Approval
-    state: states.State
-    is_held: bool
+    approval: Head
     findings: int  #: what the review page warns of
 
 
@@ -73,7 +70,7 @@ def counted(number: int) -> str:
 
 
 def read_counts(session: Session, now: datetime) -> Counts:
-    return Counts(approvals.count_pending(session, COUNTED), inbox.count_expiring(session, now + SOON, COUNTED))
+    return Counts(inbox.count_waiting(session, COUNTED), inbox.count_expiring(session, now + SOON, COUNTED))
 
 
 def read_list(gateway: Gateway, session: Session, now: datetime, search: Search, cursor: str | None = None) -> Listed:
@@ -84,24 +81,24 @@ def read_list(gateway: Gateway, session: Session, now: datetime, search: Search,
     expiring = inbox.expiring(session, wanted, by=now + SOON, limit=expiring_rows) if is_first else ()
     on_top = {row.id for row in expiring}
     waiting = [row for row in page.items if row.id not in on_top] if page else []
-    in_doubt = approvals.in_doubt(session, ROWS) if is_first else ()
+    in_doubt = inbox.in_doubt(session, wanted, limit=ROWS) if is_first else ()
     held = inbox.held(session, wanted, now=now, limit=ROWS) if is_first else ()
     first = waiting[0].created_at if waiting and is_first else None
     return Listed(
         search=search,
         counts=read_counts(session, now),
         oldest=min([*(row.created_at for row in expiring), *([first] if first else [])], default=None),
-        in_doubt=[make_row(row, now) for row in in_doubt if wanted.matches(row)],
-        held=[make_row(row, now) for row in held],
-        expiring=[make_row(row, now) for row in expiring],
-        waiting=[make_row(row, now) for row in waiting],
+        in_doubt=_rows(in_doubt),
+        held=_rows(held),
+        expiring=_rows(expiring),
+        waiting=_rows(waiting),
         cursor=cursor,
         next_cursor=page.next_cursor if page else None,
         is_cut=page.is_cut if page else False,
     )
 
 
-def next_to_decide(session: Session, now: datetime, search: Search, decided: Approval) -> Approval | None:
+def next_to_decide(session: Session, now: datetime, search: Search, decided: Approval) -> Head | None:
     """The call that follows in the list; at its end the first one that still waits."""
     expiring = inbox.expiring(session, search.wanted, by=now + SOON, limit=1)
     if expiring or search.only_expiring:
@@ -112,10 +109,5 @@ def next_to_decide(session: Session, now: datetime, search: Search, decided: App
     return None
 
 
-def make_row(approval: Approval, now: datetime) -> Row:
-    return Row(
-        approval=approval,
-        state=states.approval_state(approval, now),
-        is_held=is_held(approval, now),
-        findings=sum(one.is_grave for one in shown_findings(approval.warnings, approval.raw_details)),
-    )
+def _rows(heads: Sequence[Head]) -> list[Row]:
+    return [Row(head, count_grave(head.warnings)) for head in heads]

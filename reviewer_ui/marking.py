@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from gateway.domain.findings.secret_text import MASK, secret_spans
+from gateway.domain.findings.secret_text import MASK, may_hold_secret, secret_spans
 from gateway.domain.hidden_text import code_of, hidden_places, name_of
 
 #: White space that pushes what follows out of sight.
-_LONG_SPACE = re.compile(r"(?:[ \t\u00a0]*\n){6,}|[ \t\u00a0]{40,}")
+_MANY_SPACES = 40
+_LONG_SPACE = re.compile(rf"(?:[ \t\u00a0]*\n){{6,}}|[ \t\u00a0]{{{_MANY_SPACES},}}")
+_SHORT = 500  # lists are full of such texts, which hide nothing: a look at each is all they cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,9 @@ def pieces(text: str) -> list[Piece]:
 
 def has_marks(text: str) -> bool:
     """True when some of the text would not be plainly seen."""
+    is_short_and_plain = len(text) < _SHORT and text.isascii() and text.isprintable()
+    if is_short_and_plain and not may_hold_secret(text) and " " * _MANY_SPACES not in text:
+        return False
     return any(True for _ in _marks(text))
 
 

@@ -29,7 +29,7 @@ from reviewer_ui.editing import editor
 from reviewer_ui.findings import Shown, shown_findings
 from reviewer_ui.forms import REASONS, Typed, place_of
 from reviewer_ui.inbox import SearchQuery, read_just_decided
-from reviewer_ui.inbox_list import make_row, read_list
+from reviewer_ui.inbox_list import read_list
 from reviewer_ui.inbox_search import Search
 from reviewer_ui.rendering import page, see_other
 from reviewer_ui.surroundings import JobCalls, Precedent, read_job_calls, read_precedents
@@ -117,7 +117,7 @@ def review_page(
     review = read_review(gateway, person, approval_id)
     with gateway.database.read() as session:
         listed = read_list(gateway, session, review.now, search)
-        just_decided = read_just_decided(session, decided)
+        just_decided = read_just_decided(session, decided, review.now)
     typed = typed or Typed(view=request.query_params.get("view", "form"))
     return page(
         request,
@@ -126,7 +126,7 @@ def review_page(
         approval=review.approval,
         listed=listed,
         open_id=approval_id,
-        just_decided=make_row(just_decided, review.now) if just_decided else None,
+        just_decided=just_decided,
         reasons=REASONS,
         decided_by_me=bool(review.decided) and is_me(review.decided[-1][0], person),
         typed=typed,

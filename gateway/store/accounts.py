@@ -21,6 +21,7 @@ _KEYS, _PEOPLE, _TOKENS, _SIGN_INS = Rows(Key), Rows(Person), Rows(Token), Rows(
 _KEY = Prepared(sql_select(*_KEYS.columns).where(_KEYS.table.c.id == bindparam("key_id")))
 _PERSON = Prepared(sql_select(*_PEOPLE.columns).where(_PEOPLE.table.c.id == bindparam("person_id")))
 _TOKEN = Prepared(sql_select(*_TOKENS.columns).where(_TOKENS.table.c.id == bindparam("token_id")))
+_SIGN_IN = Prepared(sql_select(*_SIGN_INS.columns).where(_SIGN_INS.table.c.secret_sha256 == bindparam("secret_sha256")))
 _REVOCATIONS = Prepared(
     sql_select(
         *(sql_select(func.count(rows.table.c.disabled_at)).scalar_subquery() for rows in (_KEYS, _TOKENS, _PEOPLE)),
@@ -100,12 +101,13 @@ def disable_token(session: Session, token_id: str, now: datetime) -> None:
 
 
 def find_sign_in(session: Session, secret_sha256: str) -> tuple[SignIn, Person] | None:
-    row = session.exec(
-        select(SignIn, Person)
-        .where(SignIn.secret_sha256 == secret_sha256)
-        .join(Person, col(Person.id) == col(SignIn.person_id))
-    ).one_or_none()
-    return (row[0], row[1]) if row else None
+    """The sign-in and who signed in; changes to the objects are not written."""
+    found = _SIGN_IN.row(session, secret_sha256=secret_sha256)
+    if found is None:
+        return None
+    sign_in = _SIGN_INS.make(found)
+    person = read_person(session, sign_in.person_id)
+    return (sign_in, person) if person else None
 
 
 def touch_sign_in(session: Session, secret_sha256: str, now: datetime) -> None:

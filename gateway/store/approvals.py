@@ -6,10 +6,9 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, bindparam
 from sqlalchemy import select as sql_select
 from sqlalchemy.orm import defer
-from sqlmodel import and_, col, func, or_, select
+from sqlmodel import and_, col, or_, select
 
 from gateway.domain.approval import ApprovalStatus
-from gateway.domain.execution import ExecutionStatus
 from gateway.store import pages
 from gateway.store.prepared import Prepared
 from gateway.store.rows import Rows
@@ -138,12 +137,6 @@ def to_warn_of(session: Session, now: datetime, limit: int) -> Sequence[str]:
     ).all()
 
 
-def count_pending(session: Session, at_most: int = 1000) -> int:
-    """How many wait, counted no further than ``at_most``: a badge needs no scan of a million rows."""
-    some = select(Approval.id).where(Approval.status == ApprovalStatus.PENDING).limit(at_most).subquery()
-    return session.exec(select(func.count()).select_from(some)).one()
-
-
 def page(
     session: Session,
     *,
@@ -187,17 +180,6 @@ def page(
         statement = statement.where(col(Approval.created_at) >= at, later)
     rows = sorted([*session.exec(statement).all(), *held], key=_place)
     return pages.cut(rows[: limit + 1], limit, _place)
-
-
-def in_doubt(session: Session, limit: int) -> Sequence[Approval]:
-    """Approvals whose call may have run: a person must settle them."""
-    return session.exec(
-        select(Approval)
-        .join(Execution, col(Execution.approval_id) == col(Approval.id))
-        .where(Execution.status == ExecutionStatus.UNKNOWN)
-        .order_by(col(Execution.started_at))
-        .limit(limit)
-    ).all()
 
 
 def _shows_as(statuses: Collection[str], held_since: datetime | None) -> ColumnElement[bool]:

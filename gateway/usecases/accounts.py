@@ -178,7 +178,7 @@ def sign_out(gateway: Gateway, secret: str) -> None:
 
 def signed_in(gateway: Gateway, secret: str) -> PersonActor | None:
     """Who signed in with this browser; None when that is over."""
-    with gateway.database.read() as session:
+    with gateway.database.glance() as session:
         found = accounts.find_sign_in(session, _sha256(secret))
         now = gateway.database.now(session)
     if found is None:

@@ -21,7 +21,7 @@ DAWDLE_S = 0.01
 
 #: What carries no job on: accounts, what is only shown, setting up, the worker's own life.
 OTHERS = {
-    "approvals": {"count_pending", "find", "find_many", "in_doubt", "of_job", "of_jobs", "page"},
+    "approvals": {"find", "find_heads", "find_many", "ids_of_job", "of_job", "of_jobs", "page"},
     "decisions": {"batches", "chain", "find_many", "head", "of_approval", "page"},
     "events": {"of_job"},
     "executors": {"beat", "find_alive", "remove", "remove_silent"},

@@ -9,7 +9,7 @@ from gateway.errors import InvalidRequest
 from gateway.store import approvals, inbox
 from gateway.store.inbox import Wanted
 from gateway.store.session import Database
-from gateway.store.tables import Approval, Job
+from gateway.store.tables import Approval, Execution, Job
 from tests.store.test_decision_log import START
 from tests.store.test_pages import add, approval_row, explained, job_row, walk
 
@@ -86,10 +86,31 @@ def test_most_urgent_come_first_and_held_ones_are_apart(forty: Database) -> None
     assert released == []
 
 
+def test_calls_in_doubt_are_listed_until_somebody_settles_them(forty: Database) -> None:
+    executions = [
+        {
+            "approval_id": f"apr_{n:06}",
+            "attempt": 1,
+            "status": status,
+            "executor_id": "e",
+            "details_sha256": "0",
+            "started_at": START,
+        }
+        for n, status in ((4, "unknown"), (5, "unknown"), (6, "succeeded"))
+    ]
+    add(forty, Execution, executions)
+
+    with forty.read() as session:
+        everything = inbox.in_doubt(session, Wanted(), limit=10)
+        narrowed = inbox.in_doubt(session, Wanted(tool="tool_1"), limit=10)
+
+    assert [row.id for row in everything] == ["apr_000004", "apr_000005"]
+    assert [row.id for row in narrowed] == ["apr_000005"]
+
+
 def test_place_behind_a_call_is_found_though_it_waits_no_more(forty: Database) -> None:
     with forty.read() as session:
-        (gone,) = approvals.find_heads(session, ["apr_000039"])
-        (one,) = approvals.find_heads(session, ["apr_000012"])
+        gone, one = approvals.find_heads(session, ["apr_000039", "apr_000012"])
         after_gone = inbox.waiting(session, Wanted(), cursor=inbox.cursor_behind(gone), limit=1)
         after_one = inbox.waiting(session, Wanted(), cursor=inbox.cursor_behind(one), limit=1)
 

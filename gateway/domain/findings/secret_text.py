@@ -55,6 +55,8 @@ SHAPES = (
     _shape("password in an address", "://", r"(?<=://)[^\s/:@\"\\<>]{0,200}:[^\s/@\"\\<>]{1,200}(?=@)"),
 )  # fmt: skip
 
+_ANY_HINT = re.compile("|".join(re.escape(hint) for shape in SHAPES for hint in shape.hints))
+
 
 def secret_spans(text: str) -> list[tuple[int, int, str]]:
     """Start, end and kind of each secret in the text, in order and apart from each other."""
@@ -83,9 +85,12 @@ def find(text: Text) -> list[Finding]:
     ]
 
 
+def may_hold_secret(text: str) -> bool:
+    """False for most texts without a closer look: nothing stands in them that stands in every secret of some kind."""
+    return _ANY_HINT.search(text) is not None
+
+
 def _matches(text: str) -> Iterator[tuple[int, int, str]]:
     for shape in SHAPES:
-        for hint in shape.hints:
-            if hint in text:
-                yield from ((*match.span(), shape.name) for match in shape.pattern.finditer(text))
-                break
+        if any(hint in text for hint in shape.hints):
+            yield from ((*match.span(), shape.name) for match in shape.pattern.finditer(text))
