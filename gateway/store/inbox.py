@@ -17,6 +17,7 @@ from sqlalchemy import select as sql_select
 from sqlmodel import col, func, or_, select
 
 from gateway.domain.approval import ApprovalStatus
+from gateway.domain.permission import NOBODY
 from gateway.store import approvals, pages
 from gateway.store.rows import Rows
 from gateway.store.session import Session
@@ -36,6 +37,7 @@ class Wanted:
     app: str | None = None
     job_id: str | None = None
     risks: tuple[str, ...] = ()
+    assignee: str | None = None  #: a person's id; NOBODY: those that nobody has taken
     words: tuple[str, ...] = ()  #: each stands in the title, whatever its case
 
     def matches(self, row: "Key | Approval") -> bool:
@@ -44,6 +46,7 @@ class Wanted:
             self.tool in (None, row.action)
             and self.app in (None, row.app)
             and self.job_id in (None, row.job_id)
+            and self.assignee in (None, row.assignee or NOBODY)
             and (not self.risks or row.risk in self.risks)
             and all(word.casefold() in title for word in self.words)
         )
@@ -58,6 +61,7 @@ class Key(NamedTuple):
     app: str | None
     job_id: str | None
     risk: str
+    assignee: str | None
     title: str
 
 
@@ -78,6 +82,17 @@ def count_expiring(session: Session, by: datetime, at_most: int) -> int:
     some = (
         select(Approval.id)
         .where(Approval.status == ApprovalStatus.PENDING, col(Approval.expires_at) <= by)
+        .limit(at_most)
+        .subquery()
+    )
+    return session.exec(select(func.count()).select_from(some)).one()
+
+
+def count_assigned(session: Session, person_id: str, at_most: int) -> int:
+    """How many of those that wait this person looks at, counted no further than ``at_most``."""
+    some = (
+        select(Approval.id)
+        .where(Approval.status == ApprovalStatus.PENDING, Approval.assignee == person_id)
         .limit(at_most)
         .subquery()
     )
@@ -136,6 +151,8 @@ def _walk_wanted(session: Session, wanted: Wanted, cursor: str | None, limit: in
     """The rows that one index finds, in the list's order: the narrowest of those that there are."""
     if wanted.job_id is not None:
         begin = [_KEY.where(_T.c.job_id == wanted.job_id)]
+    elif wanted.assignee not in (None, NOBODY):
+        begin = [_KEY.where(_T.c.assignee == wanted.assignee)]
     elif wanted.tool is not None:
         begin = [_KEY.where(_T.c.action == wanted.tool)]
     elif wanted.app is not None:
