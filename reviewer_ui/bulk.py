@@ -53,7 +53,7 @@ def _report(request: Request, person: PersonActor, search: Search, outcome: Outc
     gateway = gateway_of(request)
     with gateway.database.read() as session:
         now = gateway.database.now(session)
-        listed = read_list(gateway, session, now, search)
+        listed = read_list(session, person, now, search)
     return page(
         request,
         "inbox.html",

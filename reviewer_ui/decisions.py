@@ -1,11 +1,11 @@
-"""What the review page's forms do: decide, undo, give more time, settle a doubt."""
+"""What the review page's forms do: decide, undo, give more time, say who looks at it, settle a doubt."""
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.errors import GatewayError
-from gateway.usecases import approvals, extending, resolutions
+from gateway.usecases import approvals, assigning, extending, resolutions
 from gateway.web.state import gateway_of
 from reviewer_ui import forms
 from reviewer_ui.access import Decider
@@ -38,7 +38,7 @@ def decide(
             review_page(request, person, approval_id, search, typed=forms.typed_of(form), error=error),
         )
     with gateway.database.read() as session:
-        following = next_to_decide(session, gateway.database.now(session), search, shown)
+        following = next_to_decide(session, person, gateway.database.now(session), search, shown)
     path = f"/approvals/{following.id}" if following else "/"
     return see_other(search.address(path, decided=approval_id))
 
@@ -62,6 +62,18 @@ def extend(
     """The call has more time. Raises: as ``usecases.extending.extend``."""
     try:
         extending.extend(gateway_of(request), person, approval_id, forms.extension_of(form), channel=forms.CHANNEL)
+    except GatewayError as error:
+        refuse(request, error, review_page(request, person, approval_id, search, error=error))
+    return see_other(search.address(f"/approvals/{approval_id}"))
+
+
+@router.post("/approvals/{approval_id}/assignment")
+def assign(
+    request: Request, person: Decider, form: PostedForm, approval_id: FromAddress, search: SearchQuery
+) -> Response:
+    """The call is taken, given to somebody, or given back. Raises: as ``usecases.assigning.assign``."""
+    try:
+        assigning.assign(gateway_of(request), person, approval_id, forms.assignee_of(form), channel=forms.CHANNEL)
     except GatewayError as error:
         refuse(request, error, review_page(request, person, approval_id, search, error=error))
     return see_other(search.address(f"/approvals/{approval_id}"))

@@ -8,6 +8,7 @@ from gateway.domain.approval import Approve, Choice, Reject, Respond, Verdict
 from gateway.domain.execution import Resolution
 from gateway.domain.json_text import Limits
 from gateway.domain.moment import read_rfc3339
+from gateway.domain.permission import NOBODY
 from gateway.errors import GatewayError, InvalidDetails, InvalidJson, InvalidRequest, NoteRequired, TooLarge
 from gateway.usecases.approvals import Ruling
 from gateway.web.limits import MAX_NOTE_CHARS, MAX_RESPONSE_CHARS, MAX_RESULT_CHARS
@@ -127,6 +128,14 @@ def extension_of(form: Mapping[str, str]) -> datetime:
         return read_rfc3339(form.get("expires_at", ""))
     except ValueError:
         raise InvalidRequest("Press one of the buttons that give more time.") from None
+
+
+def assignee_of(form: Mapping[str, str]) -> str | None:
+    """Who is to look at the call: an id, or None for nobody. Raises: InvalidRequest."""
+    whom = form.get("assignee")
+    if not whom or "\0" in whom:
+        raise InvalidRequest("Choose who is to look at this call.")
+    return None if whom == NOBODY else whom
 
 
 def place_of(error: GatewayError | None) -> str | None:

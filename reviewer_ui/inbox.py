@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.domain.permission import PersonActor
 from gateway.store import approvals, decisions
 from gateway.store.session import Session
 from gateway.store.tables import Approval
@@ -54,13 +55,13 @@ def show(
         return sign_in_page(request, wanted=wanted)
     if own_path(wanted) != "/":
         return see_other(own_path(wanted))  # signed in meanwhile, in another tab
-    return inbox_page(request, search, cursor=cursor or None, decided=decided)
+    return inbox_page(request, person, search, cursor=cursor or None, decided=decided)
 
 
 @router.get("/inbox/rows")
 def show_rows(
     request: Request,
-    _person: Person,
+    person: Person,
     search: SearchQuery,
     cursor: FromAddress | None = None,
     open_id: Annotated[FromAddress, Query(alias="open")] = "",
@@ -69,16 +70,23 @@ def show_rows(
     gateway = gateway_of(request)
     with gateway.database.read() as session:
         now = gateway.database.now(session)
-        listed = read_list(gateway, session, now, search, cursor or None)
+        listed = read_list(session, person, now, search, cursor or None)
     return page(request, "_rows.html", listed=listed, open_id=open_id, now=now)
 
 
-def inbox_page(request: Request, search: Search, *, cursor: str | None = None, decided: str | None = None) -> Response:
+def inbox_page(
+    request: Request,
+    person: PersonActor,
+    search: Search,
+    *,
+    cursor: str | None = None,
+    decided: str | None = None,
+) -> Response:
     """The page without an open call. Raises: InvalidRequest for a cursor that is not ours."""
     gateway = gateway_of(request)
     with gateway.database.read() as session:
         now = gateway.database.now(session)
-        listed = read_list(gateway, session, now, search, cursor)
+        listed = read_list(session, person, now, search, cursor)
         just_decided = read_just_decided(session, decided, now)
         head = decisions.head(session) if listed.is_empty else None
     return page(

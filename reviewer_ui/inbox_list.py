@@ -1,14 +1,14 @@
 """The list of what waits: beside every call that is reviewed, and alone on the inbox."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from gateway.store import inbox
+from gateway.domain.permission import PersonActor
+from gateway.store import accounts, inbox
 from gateway.store.inbox import Head
 from gateway.store.session import Session
 from gateway.store.tables import Approval
-from gateway.usecases.gateway import Gateway
 from reviewer_ui.findings import count_grave
 from reviewer_ui.inbox_search import Search
 
@@ -33,10 +33,11 @@ class Counts:
 
     waiting: int
     expiring: int
+    mine: int  #: of those that wait, what the reader has taken
 
     def as_facts(self) -> dict[str, str]:
         """For the badges: as they are written on them, empty for none."""
-        return {"waiting": counted(self.waiting), "expiring": counted(self.expiring)}
+        return {"waiting": counted(self.waiting), "expiring": counted(self.expiring), "mine": counted(self.mine)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Listed:
     held: Sequence[Row]
     expiring: Sequence[Row]
     waiting: Sequence[Row]
+    names: Mapping[str, str]  #: of the people who look at them, by id
     cursor: str | None
     next_cursor: str | None
     is_cut: bool
@@ -69,13 +71,19 @@ def counted(number: int) -> str:
     return f"{number}+" if number >= COUNTED else str(number or "")
 
 
-def read_counts(session: Session, now: datetime) -> Counts:
-    return Counts(inbox.count_waiting(session, COUNTED), inbox.count_expiring(session, now + SOON, COUNTED))
+def read_counts(session: Session, now: datetime, person: PersonActor) -> Counts:
+    return Counts(
+        waiting=inbox.count_waiting(session, COUNTED),
+        expiring=inbox.count_expiring(session, now + SOON, COUNTED),
+        mine=inbox.count_assigned(session, person.id, COUNTED),
+    )
 
 
-def read_list(gateway: Gateway, session: Session, now: datetime, search: Search, cursor: str | None = None) -> Listed:
+def read_list(
+    session: Session, person: PersonActor, now: datetime, search: Search, cursor: str | None = None
+) -> Listed:
     """The page of the list that begins at ``cursor``. Raises: InvalidRequest for a cursor that is not ours."""
-    wanted, is_first = search.wanted, cursor is None
+    wanted, is_first = search.wanted_by(person), cursor is None
     page = inbox.waiting(session, wanted, cursor=cursor, limit=ROWS) if not search.only_expiring else None
     expiring_rows = EXPIRING_VIEW_ROWS if search.only_expiring else EXPIRING_ROWS
     expiring = inbox.expiring(session, wanted, by=now + SOON, limit=expiring_rows) if is_first else ()
@@ -83,28 +91,33 @@ def read_list(gateway: Gateway, session: Session, now: datetime, search: Search,
     waiting = [row for row in page.items if row.id not in on_top] if page else []
     in_doubt = inbox.in_doubt(session, wanted, limit=ROWS) if is_first else ()
     held = inbox.held(session, wanted, now=now, limit=ROWS) if is_first else ()
+    assigned = {row.assignee for row in (*waiting, *expiring, *in_doubt, *held) if row.assignee is not None}
     first = waiting[0].created_at if waiting and is_first else None
     return Listed(
         search=search,
-        counts=read_counts(session, now),
+        counts=read_counts(session, now, person),
         oldest=min([*(row.created_at for row in expiring), *([first] if first else [])], default=None),
         in_doubt=_rows(in_doubt),
         held=_rows(held),
         expiring=_rows(expiring),
         waiting=_rows(waiting),
+        names=accounts.names(session, assigned),
         cursor=cursor,
         next_cursor=page.next_cursor if page else None,
         is_cut=page.is_cut if page else False,
     )
 
 
-def next_to_decide(session: Session, now: datetime, search: Search, decided: Approval) -> Head | None:
+def next_to_decide(
+    session: Session, person: PersonActor, now: datetime, search: Search, decided: Approval
+) -> Head | None:
     """The call that follows in the list; at its end the first one that still waits."""
-    expiring = inbox.expiring(session, search.wanted, by=now + SOON, limit=1)
+    wanted = search.wanted_by(person)
+    expiring = inbox.expiring(session, wanted, by=now + SOON, limit=1)
     if expiring or search.only_expiring:
         return expiring[0] if expiring else None
     for cursor in (inbox.cursor_behind(decided), None):
-        if found := inbox.waiting(session, search.wanted, cursor=cursor, limit=1).items:
+        if found := inbox.waiting(session, wanted, cursor=cursor, limit=1).items:
             return found[0]
     return None
 

@@ -1,13 +1,15 @@
-"""The words of the inbox's search: ``tool:refund risk:high agent:shop job:job_01… is:expiring``, and any others."""
+"""The words of the inbox's search: ``tool:refund risk:high agent:shop job:job_… is:expiring mine``, and any others."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode
 
+from gateway.domain.permission import ME, NOBODY, PersonActor
 from gateway.store.inbox import Wanted
 
 RISKS = ("low", "medium", "high", "critical")
 MAX_QUERY_CHARS = 200
-EXPIRING = "is:expiring"
+_MEANS = dict.fromkeys(("mine", "is:mine"), f"assignee:{ME}")
+EXPIRING, MINE = "is:expiring", "is:mine"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,10 @@ class Search:
     wanted: Wanted = field(default_factory=Wanted)
     only_expiring: bool = False
     problems: tuple[str, ...] = ()
+
+    def wanted_by(self, person: PersonActor) -> Wanted:
+        """What this person looks for: “mine” is theirs."""
+        return replace(self.wanted, assignee=person.id) if self.wanted.assignee == ME else self.wanted
 
     def address(self, path: str, **more: str) -> str:
         """The path with this search in its query, so that the pages behind it keep the list."""
@@ -34,10 +40,10 @@ def read_search(text: str) -> Search:
     risks: tuple[str, ...] = ()
     only_expiring = False
     problems: list[str] = []
-    for word in text.split():
+    for word in (_MEANS.get(word.casefold(), word) for word in text.split()):
         name, colon, value = word.partition(":")
         name, value = name.casefold(), value.strip()
-        if not colon or name not in {"tool", "risk", "agent", "job", "is"}:
+        if not colon or name not in {"tool", "risk", "agent", "job", "assignee", "is"}:
             words.append(word)
         elif not value:
             continue  # still being typed
@@ -48,12 +54,21 @@ def read_search(text: str) -> Search:
         elif name == "is":
             only_expiring = word.casefold() == EXPIRING
             if not only_expiring:
-                problems.append(f"“{word}” means nothing here: {EXPIRING} does.")
+                problems.append(f"“{word}” means nothing here: {EXPIRING} and {MINE} do.")
         elif name in named and named[name] != value:
             problems.append(f"No call has two values for “{name}:”.")
         else:
             named[name] = value
+    whose = named.get("assignee", "").casefold() or None
+    if whose not in {None, ME, NOBODY}:
+        problems.append(f"“assignee:{whose}” means nothing here: assignee:{ME} and assignee:{NOBODY} do.")
+        whose = None
     wanted = Wanted(
-        tool=named.get("tool"), app=named.get("agent"), job_id=named.get("job"), risks=risks, words=tuple(words)
+        tool=named.get("tool"),
+        app=named.get("agent"),
+        job_id=named.get("job"),
+        assignee=whose,
+        risks=risks,
+        words=tuple(words),
     )
     return Search(text, wanted, only_expiring, tuple(problems))

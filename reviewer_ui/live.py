@@ -12,6 +12,7 @@ from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from gateway.domain.permission import PersonActor
 from gateway.store import accounts, events
 from gateway.usecases.gateway import Gateway
 from gateway.web.signed_in import find_signed_in, signed_in_person
@@ -35,9 +36,9 @@ async def follow(request: Request) -> Response:
 
 
 @router.get("/inbox/count")
-def count(request: Request, _person: Person) -> Response:
+def count(request: Request, person: Person) -> Response:
     """The same counts, for a page in the background: it has no stream."""
-    return JSONResponse(_read(gateway_of(request)).as_facts())
+    return JSONResponse(_read(gateway_of(request), person).as_facts())
 
 
 async def _stream(request: Request) -> AsyncIterator[bytes]:
@@ -58,9 +59,10 @@ async def _stream(request: Request) -> AsyncIterator[bytes]:
 
 def _read_for(request: Request) -> Counts | None:
     """The counts, as long as the browser is signed in."""
-    return _read(gateway_of(request)) if find_signed_in(request) else None
+    person = find_signed_in(request)
+    return _read(gateway_of(request), person) if person else None
 
 
-def _read(gateway: Gateway) -> Counts:
+def _read(gateway: Gateway, person: PersonActor) -> Counts:
     with gateway.database.read() as session:
-        return read_counts(session, gateway.database.now(session))
+        return read_counts(session, gateway.database.now(session), person)

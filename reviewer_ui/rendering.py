@@ -16,6 +16,7 @@ from gateway.domain.permission import may_decide
 from gateway.errors import GatewayError
 from gateway.web.headers import STATIC_PATH
 from reviewer_ui import arguments, marking, moments
+from reviewer_ui.assignment import initials
 from reviewer_ui.preferences import read_preferences
 
 STATIC_FOLDER = Path(__file__).parent / "static"
@@ -105,6 +106,7 @@ def _environment() -> Environment:
         "span": moments.span,
         "ago": moments.ago,
         "nth": moments.nth,
+        "initials": initials,
         "until": moments.until,
     }
     environment.filters.update(filters)

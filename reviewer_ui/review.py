@@ -24,6 +24,7 @@ from reviewer_ui import states
 from reviewer_ui.access import Person
 from reviewer_ui.addresses import FromAddress
 from reviewer_ui.arguments import Argument, Edit, arguments_of, edits_of
+from reviewer_ui.assignment import Assignment, read_assignment
 from reviewer_ui.difference import Line, difference
 from reviewer_ui.editing import editor
 from reviewer_ui.findings import Shown, shown_findings
@@ -58,6 +59,7 @@ class Review:
     is_in_doubt: bool
     is_moving: bool  #: approved, and neither its call nor the attempt to make it has ended
     more_time: Sequence[tuple[str, datetime]]  #: what the buttons that extend it say, and until when
+    assignment: Assignment
     decided: Sequence[tuple[Decision, states.State]]  #: every decision about it, the first one first
     job_calls: JobCalls | None  #: what else its job has called; None without a job
     precedents: Sequence[Precedent]  #: how calls of this tool were decided last
@@ -81,7 +83,17 @@ def show_standing(request: Request, person: Person, approval_id: FromAddress, se
         if approval.version == seen:
             return Response(status_code=204)
         last = decisions.last_ruling(session, approval_id)
-    return page(request, "_standing.html", approval=approval, last=last, is_me=is_me(last, person), seen=seen, now=now)
+        assignment = read_assignment(session, approval, person)
+    return page(
+        request,
+        "_standing.html",
+        approval=approval,
+        assignment=assignment,
+        last=last,
+        is_me=is_me(last, person),
+        seen=seen,
+        now=now,
+    )
 
 
 @router.get("/approvals/{approval_id}/decision")
@@ -89,6 +101,7 @@ def show_standing(request: Request, person: Person, approval_id: FromAddress, se
 @router.get("/approvals/{approval_id}/undo")
 @router.get("/approvals/{approval_id}/sign-in")
 @router.get("/approvals/{approval_id}/extend")
+@router.get("/approvals/{approval_id}/assignment")
 @router.get("/approvals/{approval_id}/edit")
 @router.get("/approvals/{approval_id}/reveal")
 def show_again(_person: Person, approval_id: FromAddress, search: SearchQuery) -> Response:
@@ -116,7 +129,7 @@ def review_page(
     gateway = gateway_of(request)
     review = read_review(gateway, person, approval_id)
     with gateway.database.read() as session:
-        listed = read_list(gateway, session, review.now, search)
+        listed = read_list(session, person, review.now, search)
         just_decided = read_just_decided(session, decided, review.now)
     typed = typed or Typed(view=request.query_params.get("view", "form"))
     return page(
@@ -176,6 +189,7 @@ def read_review(gateway: Gateway, person: PersonActor, approval_id: str) -> Revi
         decided = decisions.of_approval(session, approval.id)
         job_calls = read_job_calls(session, approval, now) if job else None
         precedents = read_precedents(session, approval, now, limits)
+        assignment = read_assignment(session, approval, person)
     return Review(
         approval=approval,
         job=job,
@@ -192,6 +206,7 @@ def read_review(gateway: Gateway, person: PersonActor, approval_id: str) -> Revi
         is_in_doubt=execution is not None and execution.status == ExecutionStatus.UNKNOWN,
         is_moving=_is_moving(approval, execution),
         more_time=_more_time(approval),
+        assignment=assignment,
         decided=[(decision, states.decision_state(decision)) for decision in decided],
         job_calls=job_calls,
         precedents=precedents,

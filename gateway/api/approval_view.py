@@ -11,7 +11,7 @@ from gateway.api.answers import spliced
 from gateway.api.decision_view import DecisionView, view_decision
 from gateway.domain.approval import ApprovalStatus
 from gateway.domain.execution import ExecutionStatus
-from gateway.store import decisions, executions
+from gateway.store import accounts, decisions, executions
 from gateway.store.session import Session
 from gateway.store.tables import Approval, Decision, Execution
 from gateway.usecases.progress import is_held
@@ -24,6 +24,14 @@ class WarningView(BaseModel):
     code: str = Field(examples=["schema_mismatch"])
     path: str = Field(description="JSON Pointer into the details", examples=["/amount"])
     message: str
+
+
+class AssigneeView(BaseModel):
+    """The person who looks at a call that waits. Whoever else may decide it still may."""
+
+    id: str = Field(examples=["per_01kq8v2m4xw7c0r6t9b3n5h1zd"])
+    name: str
+    since: datetime
 
 
 class ExecutionView(BaseModel):
@@ -66,7 +74,7 @@ class ApprovalView(BaseModel):
     rule: dict[str, Any] | None
     required_approvals: int
     approvals_so_far: int
-    assignee: str | None
+    assignee: AssigneeView | None
     group: str | None
     created_at: datetime
     expires_at: datetime | None
@@ -87,17 +95,19 @@ class Surroundings:
 
     decisions: Mapping[str, Decision]
     executions: Mapping[str, Execution]
+    names: Mapping[str, str]  #: of the people that calls are assigned to, by id
     now: datetime
     site: Site
 
 
 def read_surroundings(session: Session, rows: Sequence[Approval], now: datetime, site: Site) -> Surroundings:
-    """Two statements, however many approvals there are."""
+    """Three statements at most, however many approvals there are."""
     decision_ids = [row.decision_id for row in rows if row.decision_id is not None]
     may_have_run = [row.id for row in rows if row.status == ApprovalStatus.APPROVED]
     return Surroundings(
         decisions=decisions.find_many(session, decision_ids) if decision_ids else {},
         executions=executions.newest(session, may_have_run) if may_have_run else {},
+        names=accounts.names(session, {row.assignee for row in rows if row.assignee is not None}),
         now=now,
         site=site,
     )
@@ -130,7 +140,7 @@ def view_approval(row: Approval, around: Surroundings) -> dict[str, Any]:
         "rule": None,
         "required_approvals": 1,
         "approvals_so_far": int(is_approved),
-        "assignee": None,
+        "assignee": _view_assignee(row, around.names),
         "group": None,
         "created_at": row.created_at,
         "expires_at": row.expires_at,
@@ -154,6 +164,12 @@ def shown_status(row: Approval, now: datetime) -> str:
 def shown_details(row: Approval) -> Any:
     """The arguments as they came: the exact JSON, or a string of what is not a JSON object."""
     return spliced(row.details) if row.details is not None else row.raw_details
+
+
+def _view_assignee(row: Approval, names: Mapping[str, str]) -> dict[str, Any] | None:
+    if row.assignee is None:
+        return None
+    return {"id": row.assignee, "name": names.get(row.assignee, row.assignee), "since": row.assigned_at}
 
 
 def _view_execution(row: Execution | None) -> dict[str, Any] | None:

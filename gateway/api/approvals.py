@@ -13,7 +13,7 @@ from gateway import errors
 from gateway.api import ruling
 from gateway.api.answers import dump, json_answer
 from gateway.api.approval_view import ApprovalView, read_surroundings, shown_status, view_approval
-from gateway.api.bodies import Plain
+from gateway.api.bodies import Plain, invalid
 from gateway.api.credentials import Decider, Reader
 from gateway.api.openapi import json_body, refusals
 from gateway.api.path_ids import ApprovalId
@@ -21,10 +21,10 @@ from gateway.api.queries import ListQuery, Several, Wait
 from gateway.api.waiting import Reading, answer_when_done
 from gateway.domain.approval import ApprovalStatus
 from gateway.domain.execution import ExecutionStatus
-from gateway.domain.permission import Actor, PersonActor, sees_owner
+from gateway.domain.permission import ME, Actor, PersonActor, sees_owner
 from gateway.store import approvals, events
 from gateway.usecases import approvals as usecase
-from gateway.usecases import extending, resolutions
+from gateway.usecases import assigning, extending, resolutions
 from gateway.usecases.gateway import Gateway
 from gateway.web.address import Site
 from gateway.web.body import read_json_body
@@ -34,13 +34,14 @@ router = APIRouter(prefix="/api/v1/approvals", tags=["approvals"])
 
 
 class ApprovalList(ListQuery):
-    not_yet = frozenset({"assignee"})
-
     status: Several[ApprovalStatus] = Field(default_factory=list)
     execution: Several[ExecutionStatus] = Field(default_factory=list)
     action: Plain | None = None
     job_id: Plain | None = None
     risk: Several[Literal["low", "medium", "high", "critical"]] = Field(default_factory=list)
+    assignee: Plain | None = Field(
+        None, pattern=r"^(me|none|per_[0-9a-z]{26})$", description="A person's id; `me`; `none`: nobody's"
+    )
 
 
 class ApprovalPage(BaseModel):
@@ -53,7 +54,7 @@ class ApprovalPage(BaseModel):
     summary="List approvals, oldest first",
     responses={
         200: {"model": ApprovalPage},
-        **refusals(errors.Unauthenticated, errors.NotAllowed, errors.InvalidRequest, errors.NotAvailable),
+        **refusals(errors.Unauthenticated, errors.NotAllowed, errors.InvalidRequest),
     },
 )
 async def list_approvals(request: Request, actor: Reader, query: Annotated[ApprovalList, Query()]) -> Response:
@@ -138,6 +139,28 @@ async def extend(request: Request, person: Decider, approval_id: ApprovalId) -> 
 
 
 @router.post(
+    "/{approval_id}/assignment",
+    summary="Say who looks at it",
+    openapi_extra=json_body(ruling.AssignmentBody, ruling.ASSIGNMENT_EXAMPLES),
+    responses={
+        200: {"model": ApprovalView},
+        **refusals(
+            errors.Unauthenticated, errors.NotAllowed, errors.OwnRequest, errors.CrossSite, errors.NotFound,
+            errors.AlreadyDecided, errors.Expired, errors.BodyTooLarge, errors.UnsupportedMediaType,
+            errors.InvalidJson, errors.TooLarge, errors.InvalidRequest, errors.DatabaseUnavailable,
+        ),
+    },
+)  # fmt: skip
+async def assign(request: Request, person: Decider, approval_id: ApprovalId) -> Response:
+    """A person who may decide takes the pending call, gives it to another one, or gives it back.
+
+    It restricts nobody: whoever else may decide the call still may. The same assignee again changes nothing.
+    """
+    raw = await read_json_body(request, body_limits_of(request).decision_bytes)
+    return json_answer(await run_in_threadpool(_assign, request, person, approval_id, raw))
+
+
+@router.post(
     "/{approval_id}/resolution",
     summary="Settle a call that is in doubt",
     openapi_extra=json_body(ruling.ResolutionBody, ruling.RESOLUTION_EXAMPLES),
@@ -168,11 +191,20 @@ def _list(gateway: Gateway, site: Site, actor: Actor, query: ApprovalList) -> by
             action=query.action,
             job_id=query.job_id,
             risk=query.risk,
+            assignee=_assignee(actor, query.assignee),
             cursor=query.cursor,
             limit=query.limit,
         )
         around = read_surroundings(session, page.items, now, site)
     return dump({"items": [view_approval(row, around) for row in page.items], "next_cursor": page.next_cursor})
+
+
+def _assignee(actor: Actor, asked: str | None) -> str | None:
+    if asked != ME:
+        return asked
+    if not isinstance(actor, PersonActor):
+        raise invalid([{"pointer": "/assignee", "message": "an app is nobody to whom calls are assigned"}])
+    return actor.id
 
 
 def _read(gateway: Gateway, site: Site, actor: Actor, approval_id: str) -> Reading[bytes]:
@@ -205,6 +237,13 @@ def _extend(request: Request, person: PersonActor, approval_id: str, raw: bytes)
     gateway = gateway_of(request)
     expires_at = ruling.read_extension(raw, gateway.policy.limits, body_limits_of(request).decision_bytes)
     extending.extend(gateway, person, approval_id, expires_at)
+    return _read(gateway, site_of(request), person, approval_id).value
+
+
+def _assign(request: Request, person: PersonActor, approval_id: str, raw: bytes) -> bytes:
+    gateway = gateway_of(request)
+    whom = ruling.read_assignment(raw, gateway.policy.limits, body_limits_of(request).decision_bytes)
+    assigning.assign(gateway, person, approval_id, whom)
     return _read(gateway, site_of(request), person, approval_id).value
 
 

@@ -1,11 +1,11 @@
-"""The bodies with which a reviewer decides a call, gives it more time, or settles one that is in doubt."""
+"""The bodies with which a reviewer decides a call, gives it more time or to somebody, or settles its doubt."""
 
 from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import Field
 
-from gateway.api.bodies import ClientBody, Rfc3339, Words, invalid, parse_as, read_members
+from gateway.api.bodies import ClientBody, Plain, Rfc3339, Words, invalid, parse_as, read_members
 from gateway.domain.approval import Approve, Choice, Reject, Respond
 from gateway.domain.execution import Resolution
 from gateway.domain.json_text import Limits
@@ -40,6 +40,12 @@ class ExtensionBody(ClientBody):
     expires_at: Rfc3339 = Field(description="Later than the present one, at most 400 days from now")
 
 
+class AssignmentBody(ClientBody):
+    """Who looks at a call."""
+
+    assignee: Plain | None = Field(description="`me`, a person's id or e-mail; null: nobody", examples=["me"])
+
+
 _SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 DECISION_EXAMPLES: dict[str, Any] = {
     "approve": {"summary": "Run it as asked", "value": {"verdict": "approve", "details_sha256": _SHA256}},
@@ -63,6 +69,11 @@ DECISION_EXAMPLES: dict[str, Any] = {
 }
 EXTENSION_EXAMPLES: dict[str, Any] = {
     "until": {"summary": "Until Monday noon", "value": {"expires_at": "2026-11-30T12:00:00Z"}},
+}
+ASSIGNMENT_EXAMPLES: dict[str, Any] = {
+    "take": {"summary": "Take it", "value": {"assignee": "me"}},
+    "give": {"summary": "Give it to somebody", "value": {"assignee": "rita@example.com"}},
+    "give_back": {"summary": "Give it back", "value": {"assignee": None}},
 }
 RESOLUTION_EXAMPLES: dict[str, Any] = {
     "ran": {
@@ -103,6 +114,12 @@ def read_extension(raw: bytes, limits: Limits, max_bytes: int) -> datetime:
     """Until when. Raises: InvalidJson, TooLarge, InvalidRequest."""
     read_members(raw, _around(limits, max_bytes))
     return parse_as(ExtensionBody, raw).expires_at
+
+
+def read_assignment(raw: bytes, limits: Limits, max_bytes: int) -> str | None:
+    """Who is to look at the call: ``me``, an id or an e-mail. Raises: InvalidJson, TooLarge, InvalidRequest."""
+    read_members(raw, _around(limits, max_bytes))
+    return parse_as(AssignmentBody, raw).assignee
 
 
 def _choice(body: DecisionBody, modified_details: str | None) -> Choice:

@@ -21,6 +21,7 @@ class EventName(StrEnum):
     APPROVAL_CANCELLED = "approval.cancelled"
     APPROVAL_REOPENED = "approval.reopened"  #: pending again: undone, or the tool changed
     APPROVAL_CHANGED = "approval.changed"  #: still pending, with another definition of its tool
+    APPROVAL_ASSIGNED = "approval.assigned"  #: a person took it, gave it to another, or gave it back
     APPROVAL_REVEALED = "approval.revealed"  #: a person has seen a secret among its arguments
     EXECUTION_STARTED = "execution.started"
     EXECUTION_SUCCEEDED = "execution.succeeded"

@@ -44,6 +44,9 @@ class AppActor:
 
 Actor = PersonActor | AppActor
 
+#: In the place of a person's id: whoever asks, and no person at all.
+ME, NOBODY = "me", "none"
+
 
 def may_decide(role: Role) -> bool:
     return role in {Role.REVIEWER, Role.ADMIN}

@@ -1,12 +1,13 @@
 """People, their tokens and sign-ins, and the keys of apps."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import bindparam, func
 from sqlalchemy import select as sql_select
 from sqlmodel import col, delete, select, update
 
+from gateway.domain.permission import Role, may_decide
 from gateway.store.prepared import Prepared
 from gateway.store.rows import Rows
 from gateway.store.session import Session
@@ -49,6 +50,20 @@ def read_person(session: Session, person_id: str) -> Person | None:
     """The person as the database has them now; changes to the object are not written."""
     found = _PERSON.row(session, person_id=person_id)
     return _PEOPLE.make(found) if found else None
+
+
+def names(session: Session, person_ids: Collection[str]) -> dict[str, str]:
+    """The names of these people by id, of disabled ones too."""
+    if not person_ids:
+        return {}
+    return dict(session.exec(select(Person.id, Person.name).where(col(Person.id).in_(person_ids))).all())
+
+
+def deciders(session: Session) -> Sequence[Person]:
+    """The active people who may decide, by name."""
+    roles = [role for role in Role if may_decide(role)]
+    active = select(Person).where(col(Person.role).in_(roles), col(Person.disabled_at).is_(None))
+    return session.exec(active.order_by(col(Person.name), col(Person.email))).all()
 
 
 def find_token(session: Session, token_id: str) -> tuple[Token, Person] | None:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import defer
 from sqlmodel import and_, col, or_, select
 
 from gateway.domain.approval import ApprovalStatus
+from gateway.domain.permission import NOBODY
 from gateway.store import pages
 from gateway.store.prepared import Prepared
 from gateway.store.rows import Rows
@@ -147,10 +148,11 @@ def page(
     action: str | None = None,
     job_id: str | None = None,
     risk: Collection[str] = (),
+    assignee: str | None = None,
     cursor: str | None = None,
     limit: int = pages.DEFAULT_LIMIT,
 ) -> pages.Page[Approval]:
-    """Approvals, oldest first; ``owner`` None sees all.
+    """Approvals, oldest first; ``owner`` None sees all. ``assignee`` is a person's id, or NOBODY.
 
     ``held_since`` counts what is approved but not yet released at that time as
     pending (and not as approved): until release every face says so.
@@ -166,6 +168,8 @@ def page(
         statement = statement.where(Approval.job_id == job_id)
     if risk:
         statement = statement.where(col(Approval.risk).in_(risk))
+    if assignee is not None:
+        statement = statement.where(col(Approval.assignee) == (None if assignee == NOBODY else assignee))
     held: Sequence[Approval] = ()
     if held_since is not None and _shows_held(statuses):
         # A question of its own: asked together, neither half would be answered by its index. These are few.

@@ -18,6 +18,7 @@ from sqlmodel import func, or_
 
 from gateway.domain.approval import ApprovalStatus
 from gateway.domain.execution import ExecutionStatus
+from gateway.domain.permission import NOBODY
 from gateway.store import pages
 from gateway.store.prepared import Prepared
 from gateway.store.rows import Rows
@@ -45,6 +46,7 @@ class Head(NamedTuple):
     warnings: str
     repeat_of: str | None
     repeats: int
+    assignee: str | None
     expires_at: datetime | None
     release_at: datetime | None
 
@@ -64,7 +66,7 @@ def _walk_by(*narrowed: ColumnElement[bool]) -> tuple[Prepared, Prepared]:
 
 _WALKS = {
     "": _walk_by(),
-    **{name: _walk_by(_T.c[name] == bindparam("wanted")) for name in ("job_id", "action", "owner", "risk")},
+    **{name: _walk_by(_T.c[name] == bindparam("wanted")) for name in ("job_id", "assignee", "action", "owner", "risk")},
 }
 _EXPIRING = Prepared(_HEAD.where(_PENDING, _T.c.expires_at <= bindparam("by")).order_by(_T.c.expires_at).limit(_LIMIT))
 _HELD = Prepared(
@@ -86,6 +88,7 @@ def _count(some: Select[Any]) -> Prepared:
 
 _COUNT_WAITING = _count(sql_select(_T.c.id).where(_PENDING))
 _COUNT_EXPIRING = _count(sql_select(_T.c.id).where(_PENDING, _T.c.expires_at <= bindparam("by")))
+_COUNT_ASSIGNED = _count(sql_select(_T.c.id).where(_PENDING, _T.c.assignee == bindparam("person_id")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,7 @@ class Wanted:
     app: str | None = None
     job_id: str | None = None
     risks: tuple[str, ...] = ()
+    assignee: str | None = None  #: a person's id; NOBODY: those that nobody has taken
     words: tuple[str, ...] = ()  #: each stands in the title, whatever its case
 
     def matches(self, row: Head) -> bool:
@@ -104,6 +108,7 @@ class Wanted:
             self.tool in (None, row.action)
             and self.app in (None, row.app)
             and self.job_id in (None, row.job_id)
+            and self.assignee in (None, row.assignee or NOBODY)
             and (not self.risks or row.risk in self.risks)
             and all(word.casefold() in title for word in self.words)
         )
@@ -126,6 +131,11 @@ def count_waiting(session: Session, at_most: int) -> int:
 def count_expiring(session: Session, by: datetime, at_most: int) -> int:
     """How many nobody can decide any more after ``by``, counted no further than ``at_most``."""
     return _number(_COUNT_EXPIRING.row(session, by=by, at_most=at_most))
+
+
+def count_assigned(session: Session, person_id: str, at_most: int) -> int:
+    """How many of those that wait this person looks at, counted no further than ``at_most``."""
+    return _number(_COUNT_ASSIGNED.row(session, person_id=person_id, at_most=at_most))
 
 
 def waiting(session: Session, wanted: Wanted, *, cursor: str | None, limit: int) -> Waiting:
@@ -178,6 +188,8 @@ def _walk_wanted(session: Session, wanted: Wanted, cursor: str | None, limit: in
     """The rows that one index finds, in the list's order: the narrowest of those that there are."""
     if wanted.job_id is not None:
         walks = [("job_id", wanted.job_id)]
+    elif wanted.assignee is not None and wanted.assignee != NOBODY:
+        walks = [("assignee", wanted.assignee)]
     elif wanted.tool is not None:
         walks = [("action", wanted.tool)]
     elif wanted.app is not None:

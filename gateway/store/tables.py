@@ -151,6 +151,7 @@ class Approval(SQLModel, table=True):
         Index("approvals_status_action", "status", "action", "created_at", "id"),
         Index("approvals_status_risk", "status", "risk", "created_at", "id"),
         _index_of_few("approvals_same_call", "job_id", "call_sha256", where="call_sha256 IS NOT NULL"),
+        _index_of_few("approvals_assignee", "assignee", "status", "created_at", "id", where="assignee IS NOT NULL"),
         _index_of_few("approvals_warn", "warn_at", where="warn_at IS NOT NULL AND decided_at IS NULL"),
     )
     __mapper_args__ = {"version_id_col": _approval_version}
@@ -192,6 +193,9 @@ class Approval(SQLModel, table=True):
     call_sha256: str | None = None  #: of tool and arguments; of rejected calls and of repeats only
     attempt: int = 1  #: the execution attempt that is wanted
     decision_id: str | None = None  #: the last final decision
+    assignee: str | None = None  #: id of the person who looks at it; decides nothing about who may
+    assigned_by: str | None = None  #: id of the person who gave it to them
+    assigned_at: datetime | None = None
     created_at: datetime
     expires_at: datetime | None = None
     warn_at: datetime | None = None  #: when to tell that it will expire; null once that was told

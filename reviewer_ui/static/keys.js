@@ -11,6 +11,7 @@ const KEYS = {
   a: click("[data-approve]"),
   r: reject,
   e: edit,
+  m: click("[data-take]"),
   x: pick,
   u: click("[data-undo]"),
   "/": () => document.querySelector('[data-key="/"]')?.focus(),

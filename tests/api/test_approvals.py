@@ -102,13 +102,11 @@ class TestReading:
         assert item["execution"]["status"] == "unknown"
 
     @pytest.mark.parametrize(
-        "query", ["status=late", "risk=huge", "execution=lost", "limit=x", "x=1", "action=%00", "cursor=W10"]
+        "query",
+        ["status=late", "risk=huge", "execution=lost", "limit=x", "x=1", "action=%00", "cursor=W10", "assignee=x"],
     )
     def test_bad_parameter_is_refused(self, shop, query):
         assert code_of(shop.get(f"/api/v1/approvals?{query}")) == (422, "invalid_request")
-
-    def test_assignee_is_not_available_yet(self, shop):
-        assert code_of(shop.get("/api/v1/approvals?assignee=x")) == (422, "not_available")
 
     def test_foreign_and_unknown_approvals_look_the_same(self, clients, approval):
         other = clients.with_key("other")

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from gateway.domain.permission import NOBODY
 from gateway.errors import InvalidRequest
 from gateway.store import approvals, inbox
 from gateway.store.inbox import Wanted
@@ -30,6 +31,7 @@ def forty(database: Database) -> Database:
                 app=f"app{n % 5}",
                 owner=f"app:app{n % 5}",
                 risk=RISKS[n % 4],
+                assignee="per_1" if n in (3, 20, 21, 39) else None,
                 title=f"Send ÄRGER {n}" if n % 10 == 0 else f"Send {n}",
                 job_id="job_000001" if n in (7, 9) else "job_000000",
                 expires_at=START + timedelta(minutes=100 - n) if n % 3 == 0 else None,
@@ -58,6 +60,10 @@ def test_pages_are_complete_oldest_first_and_narrowed_by_every_word(forty: Datab
     assert found(forty, job_id="job_000001") == [7, 9]
     assert found(forty, risks=("high", "critical")) == [n for n in everything if n % 4 > 1]
     assert found(forty, risks=("low",), tool="tool_1") == []
+    assert found(forty, assignee="per_1") == [3, 20, 21]
+    assert found(forty, assignee="per_1", words=("ärger",)) == [20]
+    assert found(forty, assignee="per_2") == []
+    assert found(forty, assignee=NOBODY) == [n for n in everything if n not in (3, 20, 21)]
     assert found(forty, words=("ärger",)) == [0, 10, 20, 30]
     assert found(forty, words=("send", "ärger"), app="app0", risks=("high",)) == [10, 30]
 
@@ -124,7 +130,12 @@ def test_cursor_that_is_not_ours_is_refused(forty: Database) -> None:
 
 
 def test_few_among_many_are_found_by_an_index_in_the_order_of_the_list(database: Database) -> None:
-    rare = {7: {"owner": "app:small", "app": "small"}, 8: {"action": "rare"}, 9: {"risk": "critical"}}
+    rare = {
+        7: {"owner": "app:small", "app": "small"},
+        8: {"action": "rare"},
+        9: {"risk": "critical"},
+        10: {"assignee": "per_1"},
+    }
     add(database, Job, [job_row(0)])
     add(database, Approval, [approval_row(n, **rare.get(n, {})) for n in range(8000)])
     if not database.is_sqlite:
@@ -134,6 +145,7 @@ def test_few_among_many_are_found_by_an_index_in_the_order_of_the_list(database:
         "approvals_status_created": Wanted(),
         "approvals_owner_status": Wanted(app="small"),
         "approvals_status_action": Wanted(tool="rare"),
+        "approvals_assignee": Wanted(assignee="per_1"),
         "approvals_status_risk": Wanted(risks=("critical", "low")),
     }
     for index, wanted in questions.items():
@@ -142,6 +154,13 @@ def test_few_among_many_are_found_by_an_index_in_the_order_of_the_list(database:
         assert "SCAN approvals" not in plan, plan
         # PostgreSQL, which knows that they are few, may sort what it finds by another index.
         assert index in plan or not database.is_sqlite, plan
+        assert "TEMP B-TREE" not in plan, plan
+    for mine in (
+        lambda s: inbox.count_assigned(s, "per_1", 1000),
+        lambda s: approvals.page(s, statuses=("pending",), assignee="per_1"),
+    ):
+        plan = explained(database, mine)
+        assert "approvals_assignee" in plan, plan
         assert "TEMP B-TREE" not in plan, plan
     plan = explained(database, lambda s: inbox.expiring(s, Wanted(), by=START, limit=50))
     assert "approvals_status_expires" in plan

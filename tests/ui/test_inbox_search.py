@@ -17,6 +17,9 @@ from reviewer_ui.inbox_search import read_search
         ("tool:", Wanted()),
         ("http://x.example a:b", Wanted(words=("http://x.example", "a:b"))),
         ("tool:a:b", Wanted(tool="a:b")),
+        ("Mine tool:a", Wanted(assignee="me", tool="a")),
+        ("is:mine mine", Wanted(assignee="me")),
+        ("assignee:None", Wanted(assignee="none")),
     ],
 )
 def test_words_narrow(text, wanted):
@@ -25,7 +28,14 @@ def test_words_narrow(text, wanted):
 
 
 @pytest.mark.parametrize(
-    ("text", "words"), [("risk:huge", "no risk “huge”"), ("is:odd", "“is:odd”"), ("tool:a tool:b", "two values")]
+    ("text", "words"),
+    [
+        ("risk:huge", "no risk “huge”"),
+        ("is:odd", "“is:odd”"),
+        ("assignee:tom", "assignee:me"),
+        ("mine assignee:none", "two values"),
+        ("tool:a tool:b", "two values"),
+    ],
 )
 def test_words_that_mean_nothing_are_named(text, words):
     (problem,) = read_search(text).problems
