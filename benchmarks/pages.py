@@ -17,7 +17,7 @@ from benchmarks.report import Size, spread
 LEVELS: dict[Size, tuple[int, ...]] = {"small": (1_000, 100_000), "full": (1_000, 100_000, 1_000_000)}
 ROUNDS, WARM_UP = 200, 20
 TARGET = {"p95_ms": 30.0, "first_visit_bytes": 120_000}
-_ASSET = re.compile(r'(?:src|href)="(/static/[^"]+)"')
+_ASSET = re.compile(r'(?:src|href)="(/static/[^"#]+)')
 
 
 def measure(database_url: str, folder: Path, size: Size) -> Iterator[dict[str, Any]]:

@@ -56,7 +56,8 @@ def read_job_calls(session: Session, approval: Approval, now: datetime) -> JobCa
     here = ids.index(approval.id)
     first, end = max(0, here - CALLS_BEFORE), min(len(ids), here + CALLS_AFTER + 1)
     shown = approvals.find_heads(session, ids[first:end])
-    attempts = executions.newest(session, [row.id for row in shown])
+    may_have_run = [row.id for row in shown if row.status == ApprovalStatus.APPROVED]
+    attempts = executions.newest(session, may_have_run) if may_have_run else {}
     calls = [_job_call(row, attempts.get(row.id), now, is_this=row.id == approval.id) for row in shown]
     return JobCalls(calls, earlier=first, later=len(ids) - end)
 

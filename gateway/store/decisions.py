@@ -31,6 +31,7 @@ _INSERT = Prepared(insert(_T), [column.name for column in _T.c])
 _LOCK_HEAD = Prepared(sql_select(_HEAD.c.seq, _HEAD.c.hash).with_for_update())
 _MOVE_HEAD = Prepared(update(_HEAD).where(_HEAD.c.seq == bindparam("from_seq")), ("seq", "hash", "at"))
 _FIND = Prepared(_SELECT.where(_T.c.id == bindparam("decision_id")))
+_OF_APPROVAL = Prepared(_SELECT.where(_T.c.approval_id == bindparam("approval_id")).order_by(_T.c.seq))
 _LAST_RULING = Prepared(
     _SELECT.where(
         _T.c.approval_id == bindparam("approval_id"),
@@ -138,7 +139,8 @@ def find_many(session: Session, decision_ids: Sequence[str]) -> dict[str, Decisi
 
 
 def of_approval(session: Session, approval_id: str) -> Sequence[Decision]:
-    return session.exec(select(Decision).where(Decision.approval_id == approval_id).order_by(col(Decision.seq))).all()
+    """Every decision about the approval, the first one first."""
+    return [_ROWS.make(values) for values in _OF_APPROVAL.rows(session, approval_id=approval_id)]
 
 
 def page(session: Session, wanted: Filter, *, cursor: str | None, limit: int) -> pages.Page[Decision]:

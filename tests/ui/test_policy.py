@@ -18,7 +18,8 @@ REFUSED = ["/nothing", "/approvals/apr_x", "/jobs/job_x", "/history?from=x", "/?
 FORMS = [
     "/sign-in", "/sign-out", "/approvals/{approval}/decision", "/approvals/{approval}/undo",
     "/approvals/{approval}/resolution", "/approvals/{approval}/sign-in", "/approvals/{approval}/extend",
-    "/approvals/{approval}/assignment", "/approvals/{approval}/edit", "/approvals/{approval}/edits", "/approvals/{approval}/reveal",
+    "/approvals/{approval}/assignment", "/approvals/{approval}/edit", "/approvals/{approval}/edits",
+    "/approvals/{approval}/reveal",
     "/jobs/{job}/cancel", "/history/verification", "/inbox/decisions", "/inbox/undo", "/settings/pages",
     "/settings/password", "/settings/tokens", "/settings/tokens/revocation", "/settings/sign-ins/end",
 ]  # fmt: skip
