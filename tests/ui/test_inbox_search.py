@@ -4,6 +4,7 @@ import pytest
 
 from gateway.store.inbox import Wanted
 from reviewer_ui.inbox_search import read_search
+from tests.factories import ask, call
 
 
 @pytest.mark.parametrize(
@@ -49,3 +50,13 @@ def test_search_goes_along_in_addresses():
     assert search.only_expiring
     assert search.address("/approvals/apr_1", decided="apr_2") == "/approvals/apr_1?q=is%3Aexpiring+a%26b&decided=apr_2"
     assert read_search("").address("/") == "/"
+
+
+def test_search_that_finds_nothing_does_not_say_that_all_is_done(reviewer, gateway):
+    ask(gateway, call("write"))
+
+    text = reviewer.open("/?q=nothing+like+this").text
+
+    assert "Nothing that waits matches" in text
+    assert "All done" not in text
+    assert "Others wait" in text
