@@ -17,7 +17,8 @@ FRAGMENTS = ["/inbox/rows", "/approvals/{approval}/standing?seen=9"]
 REFUSED = ["/nothing", "/approvals/apr_x", "/jobs/job_x", "/history?from=x", "/?cursor=x"]
 FORMS = [
     "/sign-in", "/sign-out", "/approvals/{approval}/decision", "/approvals/{approval}/undo",
-    "/approvals/{approval}/resolution", "/approvals/{approval}/sign-in", "/approvals/{approval}/extend", "/approvals/{approval}/assignment",
+    "/approvals/{approval}/resolution", "/approvals/{approval}/sign-in", "/approvals/{approval}/extend",
+    "/approvals/{approval}/assignment",
     "/approvals/{approval}/edit", "/approvals/{approval}/edits", "/approvals/{approval}/reveal",
     "/jobs/{job}/cancel", "/history/verification", "/inbox/decisions", "/inbox/undo", "/settings/pages",
     "/settings/password", "/settings/tokens", "/settings/tokens/revocation", "/settings/sign-ins/end",
