@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -450,7 +451,7 @@ def test_rewritten_text_means_the_new_value_and_is_the_old_text_where_nothing_ch
     assert rewrite(text, parse_literal(text)) == text
 
 
-ROWS = {
+ROWS: dict[str, Any] = {
     "type": "object",
     "properties": {
         "lines": {
@@ -483,7 +484,9 @@ def lines(gateway):
 def cells(page):
     """The words of each cell of the page's tables, by row."""
     rows = page.html.partition("<tbody>")[2].partition("</tbody>")[0].split("<tr>")[1:]
-    return [[Page(f"<form id=decide action=/ method=post><td {cell}").text for cell in row.split("<td")[1:]] for row in rows]
+    return [
+        [Page(f"<form id=decide action=/ method=post><td {cell}").text for cell in row.split("<td")[1:]] for row in rows
+    ]
 
 
 def test_flat_objects_are_a_table_with_a_column_for_each_key_also_those_beyond_the_schema(reviewer, lines):
@@ -510,8 +513,7 @@ def test_row_that_is_taken_out_leaves_the_others_as_they_were_written(reviewer, 
     page = Page(reviewer.post(at(lines, "/edit"), as_sent(fields | {"step": "remove:/lines/1"})).text)
     reviewer.press(page, at(lines, "/decision"), APPROVE)
 
-    whole = load_approval(gateway, lines.id).modified_details
-    assert whole == (
+    assert load_approval(gateway, lines.id).modified_details == (
         '{"lines": [{"sku": "\\u0041-1",  "price": 1.10, "extra": "x"}, '
         '{"sku": "C-3", "price": 5E0,  "note": "\\u0063"}]}'
     )
@@ -532,11 +534,13 @@ def test_cell_that_is_not_there_is_added_by_its_button(reviewer, gateway, lines)
     page = Page(reviewer.post(at(lines, "/edit"), as_sent(fields | {"step": "add:/lines/1/price"})).text)
     reviewer.press(page, at(lines, "/decision"), APPROVE, **{"/lines/1/price": "2.50"})
 
-    assert '{"sku": "", "note": null, "price": 2.50}' in load_approval(gateway, lines.id).modified_details
+    edited = load_approval(gateway, lines.id).modified_details
+    assert edited is not None
+    assert '{"sku": "", "note": null, "price": 2.50}' in edited
 
 
 def test_lists_that_are_no_table_stay_groups(reviewer, gateway):
-    nested = {**ROWS, "properties": {"lines": {**ROWS["properties"]["lines"]}, "tags": {"type": "array"}}}
+    nested = {**ROWS, "properties": {**ROWS["properties"], "tags": {"type": "array"}}}
     gateway.tools.register(RecordingTool("mixed", schema=nested))
     (made,) = ask(gateway, call("mixed", '{"lines": [{"sku": "A"}, 5], "tags": ["a"]}'))
 
