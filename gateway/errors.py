@@ -156,7 +156,7 @@ class NoteRequired(GatewayError):
 
 
 class NotUndoable(GatewayError):
-    """This decision has already been released and cannot be undone."""
+    """This approval has already been released and cannot be undone."""
 
     code = "not_undoable"
 

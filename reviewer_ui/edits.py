@@ -38,7 +38,7 @@ def edit(
     with gateway.database.read() as session:
         approval = find_call(session, approval_id)
     try:
-        if "step" in form and approval.details is not None:
+        if "step" in form and approval.details is not None and typed.is_about(approval.details_sha256):
             typed = forms.with_arguments(typed, _stepped(typed, form, approval, gateway.policy.limits))
     except GatewayError as error:
         refuse(request, error, review_page(request, person, approval_id, search, typed=typed, error=error))

@@ -39,8 +39,13 @@ class Typed:
     response: str = ""
     modified_details: str | None = None  #: the arguments' text area; None when the form had none
     arguments: Mapping[str, str] = field(default_factory=dict)  #: the arguments' fields by name, if the form had them
+    seen: str = ""  #: the arguments that the form was made of
     view: str = "form"  #: of the arguments
     result: str = ""
+
+    def is_about(self, details_sha256: str) -> bool:
+        """False for what was typed over other arguments."""
+        return self.details_sha256 in {"", details_sha256}
 
     @property
     def edit(self) -> editor.Typed:
@@ -65,6 +70,7 @@ def typed_of(form: Mapping[str, str]) -> Typed:
         response=form.get("response", ""),
         modified_details=form.get("modified_details"),
         arguments=fields_of(form),
+        seen=form.get("seen", ""),
         view=form.get("view") or form.get("shown_view", "form"),
         result=form.get("result", ""),
     )
@@ -77,7 +83,7 @@ def with_arguments(typed: Typed, arguments: Mapping[str, str]) -> Typed:
 
 def typed_fields(form: Mapping[str, str]) -> dict[str, str]:
     """The fields of the form from which ``typed_of`` reads."""
-    names = ("details_sha256", "note", "reason", "response", "modified_details", "view", "shown_view", "result")
+    names = ("details_sha256", "note", "reason", "response", "modified_details", "seen", "view", "shown_view", "result")
     return {name: form[name] for name in names if name in form} | fields_of(form)
 
 

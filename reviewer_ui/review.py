@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,6 +27,7 @@ from reviewer_ui.arguments import Argument, Edit, arguments_of, edits_of
 from reviewer_ui.assignment import Assignment, read_assignment
 from reviewer_ui.difference import Line, difference
 from reviewer_ui.editing import editor
+from reviewer_ui.editing.carrying import Carried, carry
 from reviewer_ui.findings import Shown, shown_findings
 from reviewer_ui.forms import REASONS, Typed, place_of
 from reviewer_ui.inbox import SearchQuery, read_just_decided
@@ -132,6 +133,12 @@ def review_page(
         listed = read_list(session, person, review.now, search)
         just_decided = read_just_decided(session, decided, review.now)
     typed = typed or Typed(view=request.query_params.get("view", "form"))
+    carried = _carried(review, typed, gateway)
+    if carried is not None:
+        error = error or StaleDetails(details_sha256=review.approval.details_sha256)
+    unread = typed.edit if carried is not None and not carried.is_readable else None
+    if carried is not None:
+        typed = replace(typed, arguments=carried.typed.fields, modified_details=carried.typed.json_text)
     return page(
         request,
         "review.html",
@@ -148,7 +155,8 @@ def review_page(
         error_place=place_of(error),
         is_resumed=is_resumed,
         tool_difference=_tool_difference(error),
-        seen_edits=_changed_since(error, review.approval, typed, gateway),
+        carried=carried,
+        unread_text=editor.plain_text(unread) if unread is not None else "",
         now=review.now,
     )
 
@@ -263,12 +271,9 @@ def _definition(definition: Any) -> str:
     return json.dumps(definition, ensure_ascii=False, indent=2) if definition else "(not registered)"
 
 
-def _changed_since(error: GatewayError | None, approval: Approval, typed: Typed, gateway: Gateway) -> list[Edit]:
-    """Where the arguments differ from what the form held, if it can be read: it was made of others."""
-    if not isinstance(error, StaleDetails) or approval.details is None:
-        return []
-    try:
-        edited = editor.edited_text(typed.edit, approval.details, gateway.policy.limits)
-    except GatewayError:
-        return []
-    return edits_of(edited, approval.details, gateway.policy.limits)
+def _carried(review: Review, typed: Typed, gateway: Gateway) -> Carried | None:
+    """What was typed over other arguments than those that stand here now, as an edit of these; None unless so."""
+    approval = review.approval
+    if approval.details is None or review.why_not is not None or typed.is_about(approval.details_sha256):
+        return None
+    return carry(typed.edit, typed.seen, approval.details, gateway.policy.limits)

@@ -1,5 +1,7 @@
 """A JSON text with some of its values changed: all the rest stays as it was written, character by character."""
 
+from itertools import takewhile
+
 from gateway.domain.json_text import LIMITS, Limits, LiteralValue, compact, dump_literal, entries, parse_literal
 
 
@@ -44,12 +46,24 @@ def _object(text: str, start: int, end: int, before: dict[str, LiteralValue], af
 
 def _array(text: str, start: int, end: int, before: list[LiteralValue], after: list[LiteralValue]) -> str:
     places = [(at, to) for _, at, to in entries(text, start)]
-    kept = [
-        (at, to, _written(text, at, to, old, new)) for (at, to), old, new in zip(places, before, after, strict=False)
-    ]
     if len(before) == len(after):
-        return _spliced(text, start, end, kept)
-    return "[" + ", ".join([*(new for _, _, new in kept), *map(dump_literal, after[len(before) :])]) + "]"
+        triples = zip(places, before, after, strict=True)
+        return _spliced(
+            text, start, end, [(at, to, _written(text, at, to, old, new)) for (at, to), old, new in triples]
+        )
+    # Items behind one that was taken out are the same as before, in another place.
+    behind = _equal_at_the_end(before, after)
+    old_end, new_end = len(before) - behind, len(after) - behind
+    triples = zip(places[:old_end], before[:old_end], after[:new_end], strict=False)
+    items = [_written(text, at, to, old, new) for (at, to), old, new in triples]
+    items += map(dump_literal, after[old_end:new_end])
+    items += [text[at:to] for at, to in places[old_end:]]
+    return "[" + ", ".join(items) + "]"
+
+
+def _equal_at_the_end(before: list[LiteralValue], after: list[LiteralValue]) -> int:
+    pairs = zip(reversed(before), reversed(after), strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _spliced(text: str, start: int, end: int, parts: list[tuple[int, int, str]]) -> str:

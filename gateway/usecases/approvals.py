@@ -90,7 +90,7 @@ def undo(gateway: Gateway, person: PersonActor, approval_id: str, *, channel: st
         decider = accounts.check_may_decide(session, person)
         now = gateway.database.now(session)
         if not progress.is_held(approval, now):
-            raise NotUndoable
+            raise _refusal_of_undo(approval)
         _reopen(approval)
         if job is not None:
             # Its feed never told that it was approved.
@@ -141,6 +141,14 @@ def _locked(session: Session, approval_id: str) -> tuple[Job | None, Approval]:
     if approval is None:
         raise NotFound
     return job, approval
+
+
+def _refusal_of_undo(approval: Approval) -> NotUndoable:
+    if approval.status == ApprovalStatus.APPROVED:
+        return NotUndoable()
+    if approval.status == ApprovalStatus.PENDING:
+        return NotUndoable("This call waits for a decision: there is nothing to undo.")
+    return NotUndoable(f"Only an approval can be undone, until it is released: this call is {approval.status}.")
 
 
 def _check_same_again(

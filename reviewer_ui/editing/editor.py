@@ -33,6 +33,7 @@ class Editor:
     view: str
     form: Field | None  #: None where the arguments have too many values for one
     json_text: str  #: what the text area holds
+    seen: str  #: the arguments as asked, as ``text_to_edit`` gives them: what every edit is made of
     changes: tuple[Change, ...]  #: empty when nothing changed, or when that cannot be told
     is_edited: bool
     errors: list[dict[str, str]]  #: that have no field of their own on this page
@@ -118,12 +119,19 @@ def edit(
         view=view if view in VIEWS else "form",
         form=form,
         json_text=json_text,
+        seen=text_to_edit(details, Asked(asked.value), limits),
         changes=made,
         compared=view_changes(made, limits),
-        typed_text=_lines(typed.fields) if refusal is not None and typed.fields else json_text,
+        typed_text=plain_text(typed) if refusal is not None and typed.fields else json_text,
         is_edited=edited is not None or refusal is not None,
         errors=[one for one in errors if one["pointer"] not in shown],
     )
+
+
+def plain_text(typed: Typed) -> str:
+    """All that was typed, to be read and copied."""
+    lines = [f"{name} = {text}" for name, text in typed.fields.items() if not name.endswith((SET, COUNT, KEY))]
+    return "\n".join(lines) if lines else typed.json_text or ""
 
 
 def _errors(error: GatewayError | None) -> list[dict[str, str]]:
@@ -163,10 +171,6 @@ def _form(
 
 def _json_text(typed: Typed, text: str, asked: Asked, limits: Limits) -> str:
     return text_to_edit(text, asked, limits) if typed.json_text is None else escape_hidden(typed.json_text)
-
-
-def _lines(fields: Mapping[str, str]) -> str:
-    return "\n".join(f"{name} = {text}" for name, text in fields.items() if not name.endswith((SET, COUNT, KEY)))
 
 
 def _pointers(form: Field) -> list[str]:

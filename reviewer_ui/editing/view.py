@@ -54,6 +54,12 @@ class Field:
     missing: list[tuple[str, str]] = field(default_factory=list)  #: name and label of members that can be added
     removed: list[tuple[str, str, str]] = field(default_factory=list)  #: name, label and what was asked
     takes_more: bool = False  #: members of any name
+    columns: list[str] = field(default_factory=list)  #: of an array whose items are the rows of a table
+
+    @property
+    def cells(self) -> dict[str, "Field"]:
+        """The members by key."""
+        return {member.label: member for member in self.fields}
 
 
 def view_draft(draft: Node, shape: Shape, asked: Asked, errors: Mapping[str, str]) -> Field:
@@ -113,7 +119,7 @@ class _Viewer:
             self.field(child, shape.items or ANYTHING, (*path, index), str(index + 1), free=True)
             for index, child in enumerate(node.items)
         ]
-        return Field(**fixed, kind="array", text="", fields=items)
+        return Field(**fixed, kind="array", text="", fields=items, columns=_columns(items, shape))
 
     def _kept(self, node: Node, fixed: dict[str, Any]) -> Field:
         value = self.asked.at(_kept_path(node.text))
@@ -143,6 +149,17 @@ class _Viewer:
 
     def _masked(self, value: LiteralValue, path: Path) -> str:
         return dump_literal(masked_value(value, self.asked, path))
+
+
+def _columns(items: list[Field], shape: Shape) -> list[str]:
+    """The schema's properties, then the other keys that items have; empty where a table cannot show all of them."""
+    named = shape.items.properties if shape.items else {}
+    is_table = bool(named) and all(item.kind == "object" for item in items)
+    if not items or not is_table or any(cell.kind in {"object", "array"} for item in items for cell in item.fields):
+        return []
+    others = [cell.label for item in items for cell in item.fields]
+    taken_out = [label for item in items for _, label, _ in item.removed]
+    return list(dict.fromkeys([*named, *others, *taken_out]))
 
 
 def _kept_path(name: str) -> Path:

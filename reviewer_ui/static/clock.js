@@ -16,7 +16,12 @@ function tick() {
 function countHold(time, seconds) {
   if (seconds > 0) show(time, seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min`);
   else if (time.closest("[data-toast]")) time.closest("[data-toast]").remove();
-  else show(time, "0 s");
+  else endHold(time.closest("[data-held]"));
+}
+
+function endHold(held) {
+  for (const part of held?.querySelectorAll("[data-until]") ?? []) part.hidden = true;
+  for (const part of held?.querySelectorAll("[data-after]") ?? []) part.hidden = false;
 }
 
 function countDown(time, seconds) {

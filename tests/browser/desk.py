@@ -65,12 +65,20 @@ OVERFLOW = """() => {
 }"""
 
 
+LINES = takes(order_id="string") | {"required": ["order_id"]}
+LINES["properties"]["lines"] = {
+    "type": "array",
+    "items": takes(sku="string", quantity="integer", price="number", gift="boolean"),
+}
+
+
 def tools() -> list[RecordingTool]:
     """A shop's tools, of every risk."""
     return [
         RecordingTool("tag_order", schema=TAG, risk="low", title="Tag order {order_id} as {tag}"),
         RecordingTool("update_address", schema=ADDRESS, risk="medium", title="Change the address of order {order_id}"),
         RecordingTool("refund_order", schema=REFUND, risk="high", title="Refund {amount} {currency} for {order_id}"),
+        RecordingTool("order_goods", schema=LINES, risk="medium", title="Order goods for {order_id}"),
         RecordingTool("delete_contacts", schema=CONTACTS, risk="critical", title="Delete {count} contacts"),
         RecordingTool("send_mail", schema=MAIL, risk="high", title="Mail {to}", note_required=True),
     ]

@@ -4,8 +4,10 @@ import json
 from dataclasses import dataclass
 
 from gateway.domain.approval import Approve, Reject
+from gateway.domain.permission import ME
 from gateway.store.tables import Approval
 from gateway.tools.base import InDoubt
+from gateway.usecases.assigning import assign
 from gateway.usecases.gateway import Gateway
 from tests.browser.desk import soon
 from tests.factories import answer_turn, call, change_approval, decide, make_app, make_person, run, submit
@@ -16,6 +18,12 @@ WHY = (
     "template."
 )
 ORDER = {"order_id": "118-4402", "amount": 249.0, "currency": "EUR", "reason": "damaged", "notify_customer": True}
+
+
+GOODS = (
+    '{"order_id": "118-7001", "lines": [{"sku": "EM-220", "quantity": 2, "price": 249.00, "gift": false}, '
+    '{"sku": "WT-014", "quantity": 1, "price": 18.50, "colour": "red"}]}'
+)
 
 
 @dataclass(frozen=True)
@@ -39,6 +47,13 @@ def details(**values: object) -> str:
 def refund(order: str, amount: str) -> str:
     """The arguments of a refund, the amount as it is written here."""
     return details(**{**ORDER, "order_id": order, "amount": 0}).replace('"amount": 0', f'"amount": {amount}')
+
+
+def order_goods(gateway: Gateway) -> Approval:
+    """A call with a list of flat objects waits, and somebody has taken it."""
+    (goods,) = answer_turn(gateway, submit(gateway, make_app("procurement")).job.id, call("order_goods", GOODS))
+    assign(gateway, make_person(gateway, email="reviewer.three@example.com"), goods.id, ME)
+    return goods
 
 
 def fill(gateway: Gateway) -> Shop:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.browser.desk import Desk
-from tests.browser.shop import fill
+from tests.browser.shop import fill, order_goods
 from tests.factories import decide
 
 FOLDER = Path(__file__).parents[2] / "shots"
@@ -43,6 +43,14 @@ def test_pictures(open_desk: Callable[..., Desk], look: str) -> None:
     desk.page.get_by_role("button", name="Form").click()
     desk.page.locator(".argument.changed").wait_for()
     shoot("edited")
+    goods = order_goods(desk.gateway)
+    desk.open(f"/approvals/{goods.id}")
+    desk.page.locator('[name="/lines/0/price"]').fill("199.00")
+    desk.page.get_by_text("Approve with 1 edit").wait_for()
+    desk.page.get_by_role("button", name="Changes").click()
+    desk.page.get_by_role("button", name="Form").click()
+    desk.page.locator("td.changed").scroll_into_view_if_needed()
+    shoot("table")
     desk.open(f"/approvals/{shop.critical.id}")
     shoot("critical")
     desk.open(f"/approvals/{shop.hidden.id}")

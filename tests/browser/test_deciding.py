@@ -10,6 +10,7 @@ from gateway.domain.arguments import sha256_hex
 from tests.browser.desk import Desk
 from tests.browser.shop import details, fill, refund
 from tests.factories import (
+    ago,
     ask,
     call,
     change_approval,
@@ -287,3 +288,16 @@ def test_calls_are_decided_and_edited_without_scripts(open_desk: Callable[..., D
     edited = load_approval(desk.gateway, first.id)
     assert edited.modified_details == refund("118-1", "199.00")
     assert status(desk, second) == "approved"
+
+
+def test_hold_that_is_over_says_so_and_offers_no_undo(desk: Desk) -> None:
+    address = fill(desk.gateway).address
+    decide(desk.gateway, desk.person, address, channel="page")
+    page = desk.open(f"/approvals/{address.id}")
+    page.get_by_text("until then nothing runs").wait_for()
+    change_approval(desk.gateway, address.id, release_at=ago(desk.gateway, -2))
+
+    page = desk.open(f"/approvals/{address.id}")
+
+    page.get_by_text("It is released and cannot be undone any more.").wait_for()
+    assert not page.locator(".flash [data-undo]").is_visible()

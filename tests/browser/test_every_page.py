@@ -5,7 +5,7 @@ from typing import Literal
 from playwright.sync_api import FloatRect, Locator, Page
 
 from tests.browser.desk import Desk, axe, overflow
-from tests.browser.shop import Shop, fill
+from tests.browser.shop import Shop, fill, order_goods
 
 WIDTHS = (320, 390, 820, 1280)
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
@@ -71,6 +71,20 @@ def test_parts_that_come_and_go_are_accessible(desk: Desk) -> None:
     found["toast"] = wrong_in(page)
     page.locator(".pick input").first.check()
     found["bulk bar"] = wrong_in(page)
+
+    assert {name: wrong for name, wrong in found.items() if wrong} == {}
+
+
+def test_table_of_a_list_and_who_looks_at_a_call_are_accessible(desk: Desk) -> None:
+    goods = order_goods(desk.gateway)
+    page = desk.open(f"/approvals/{goods.id}")
+    page.locator('[name="/lines/0/price"]').fill("199,5")
+    page.get_by_text("Add another key to an item").click()
+    page.get_by_role("button", name="Remove item 2").click()
+    page.locator('[name="/lines/1/sku"]').wait_for(state="detached")
+    page.get_by_text("Give to…").click()
+    found = {"table": wrong_in(page)}
+    found["inbox"] = wrong_in(desk.open("/"))
 
     assert {name: wrong for name, wrong in found.items() if wrong} == {}
 

@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 
 from gateway.store.tables import Approval
 from tests.browser.desk import Desk
-from tests.browser.shop import details
+from tests.browser.shop import details, fill
 from tests.factories import ask, call, load_approval, load_decisions
 
 
@@ -125,3 +125,18 @@ def test_keys_do_nothing_once_they_are_switched_off(desk: Desk) -> None:
     assert load_approval(desk.gateway, rows[0].id).status == "pending"
     expect(page.get_by_role("dialog")).to_be_hidden()
     expect(page.locator(".button kbd").first).to_be_hidden()
+
+
+def test_m_takes_the_open_call_and_gives_it_back(desk: Desk) -> None:
+    refund = fill(desk.gateway).refund
+    page = desk.open(f"/approvals/{refund.id}")
+
+    page.keyboard.press("m")
+    page.get_by_role("button", name="Give it back").wait_for()
+    assert load_approval(desk.gateway, refund.id).assignee == desk.person.id
+    assert page.locator('[data-count="mine"]').inner_text() == "1"
+    assert page.locator(f"#row-{refund.id} .whose").inner_text().endswith("you")
+    page.keyboard.press("m")
+    page.get_by_role("button", name="Take it").wait_for()
+
+    assert load_approval(desk.gateway, refund.id).assignee is None

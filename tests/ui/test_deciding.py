@@ -324,3 +324,18 @@ def test_doubt_that_somebody_else_settled_is_refused_on_the_page(reviewer, gatew
     assert response.status_code == 409
     assert "Only a call whose outcome is in doubt" in response.text
     assert load_job(gateway, doubtful.job_id).status == "running"
+
+
+def test_undo_of_what_is_no_held_approval_says_what_is_true(reviewer, gateway):
+    waiting, rejected, released = (ask(gateway, call("write"))[0] for _ in range(3))
+    decide(gateway, reviewer.person, rejected, Reject())
+    decide(gateway, reviewer.person, released)
+
+    for approval, said in (
+        (waiting, "there is nothing to undo"),
+        (rejected, "this call is rejected"),
+        (released, "has already been released"),
+    ):
+        answer = reviewer.post(f"/approvals/{approval.id}/undo", {})
+        assert answer.status_code == 409
+        assert said in answer.text
