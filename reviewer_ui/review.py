@@ -10,6 +10,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.domain import secret_places
 from gateway.domain.approval import ApprovalStatus
 from gateway.domain.execution import ExecutionStatus
 from gateway.domain.permission import PersonActor, is_own_request, may_decide
@@ -23,7 +24,7 @@ from gateway.web.state import gateway_of
 from reviewer_ui import states
 from reviewer_ui.access import Person
 from reviewer_ui.addresses import FromAddress
-from reviewer_ui.arguments import Argument, Edit, arguments_of, edits_of
+from reviewer_ui.arguments import Argument, Edit, Texts, arguments_of, edits_of, texts_of
 from reviewer_ui.assignment import Assignment, read_assignment
 from reviewer_ui.difference import Line, difference
 from reviewer_ui.editing import editor
@@ -52,6 +53,7 @@ class Review:
     why_held: str
     why_not: str | None  #: the reason why this person cannot decide it now; None when they can
     findings: list[Shown]
+    texts: Texts  #: the arguments, exact but for their secrets
     arguments: list[Argument]
     edits: list[Edit]
     execution: Execution | None
@@ -163,8 +165,8 @@ def _editing(
         return None
     try:
         return editor.edit(
-            typed.edit, approval.details, approval.schema_text, gateway.policy.limits,
-            view=typed.view, error=error, revealed=revealed,
+            typed.edit, approval.details, approval.schema_text, secret_places.read(approval.secrets),
+            gateway.policy.limits, view=typed.view, error=error, revealed=revealed,
         )  # fmt: skip
     except GatewayError:
         return None  # the limits are lower than they were when it was asked
@@ -190,6 +192,7 @@ def read_review(gateway: Gateway, person: PersonActor, approval_id: str) -> Revi
         job_calls = read_job_calls(session, approval, now) if job else None
         precedents = read_precedents(session, approval, now, limits)
         assignment = read_assignment(session, approval, person)
+    texts = texts_of(approval)
     return Review(
         approval=approval,
         job=job,
@@ -199,8 +202,9 @@ def read_review(gateway: Gateway, person: PersonActor, approval_id: str) -> Revi
         why_held=_why_held(approval, job),
         why_not=_why_not(gateway, person, approval, now),
         findings=shown_findings(approval.warnings, approval.raw_details),
-        arguments=arguments_of(approval.details, limits),
-        edits=edits_of(approval.details, approval.modified_details, limits),
+        texts=texts,
+        arguments=arguments_of(texts.details, limits),
+        edits=edits_of(approval.details, approval.modified_details, secret_places.read(approval.secrets), limits),
         execution=execution,
         execution_state=states.execution_state(execution) if execution else None,
         is_in_doubt=execution is not None and execution.status == ExecutionStatus.UNKNOWN,
@@ -267,8 +271,9 @@ def _changed_since(error: GatewayError | None, approval: Approval, typed: Typed,
     """Where the arguments differ from what the form held, if it can be read: it was made of others."""
     if not isinstance(error, StaleDetails) or approval.details is None:
         return []
+    secrets = secret_places.read(approval.secrets)
     try:
-        edited = editor.edited_text(typed.edit, approval.details, gateway.policy.limits)
+        edited = editor.edited_text(typed.edit, approval.details, secrets, gateway.policy.limits)
     except GatewayError:
         return []
-    return edits_of(edited, approval.details, gateway.policy.limits)
+    return edits_of(edited, approval.details, secrets, gateway.policy.limits)

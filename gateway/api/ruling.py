@@ -1,4 +1,4 @@
-"""The bodies with which a reviewer decides a call, gives it time or to somebody, sees its secrets, settles its doubt."""
+"""The bodies with which a reviewer decides a call, gives it time or to somebody, sees its secrets, ends its doubt."""
 
 from datetime import datetime
 from typing import Any, Literal
