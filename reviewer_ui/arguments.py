@@ -58,13 +58,14 @@ class Token:
     is_string: bool
 
 
-def texts_of(approval: Approval) -> Texts:
-    secrets = secret_places.read(approval.secrets)
+def texts_of(approval: Approval, revealed: str | None = None) -> Texts:
+    """``revealed`` is the pointer of the one secret that is shown."""
+    secrets = [pointer for pointer in secret_places.read(approval.secrets) if pointer != revealed]
     details, modified, raw = approval.details, approval.modified_details, approval.raw_details
     return Texts(
         details=details and secret_places.masked(details, secrets),
         modified=modified and secret_places.masked(modified, secrets),
-        raw=raw and secret_places.shown(raw, secrets),
+        raw=raw and secret_places.shown(raw, secret_places.read(approval.secrets)),
     )
 
 

@@ -34,6 +34,7 @@ from reviewer_ui.inbox import SearchQuery, read_just_decided
 from reviewer_ui.inbox_list import read_list
 from reviewer_ui.inbox_search import Search
 from reviewer_ui.rendering import page, see_other
+from reviewer_ui.reveals import Reveal, Secret, read_reveals, secrets_of
 from reviewer_ui.surroundings import JobCalls, Precedent, read_job_calls, read_precedents
 
 EXTENSIONS = {"one more hour": timedelta(hours=1), "one more day": timedelta(days=1)}
@@ -65,6 +66,8 @@ class Review:
     decided: Sequence[tuple[Decision, states.State]]  #: every decision about it, the first one first
     job_calls: JobCalls | None  #: what else its job has called; None without a job
     precedents: Sequence[Precedent]  #: how calls of this tool were decided last
+    secrets: Sequence[Secret]  #: what is masked in its arguments
+    reveals: Sequence[Reveal]  #: who has seen some of it
 
 
 @router.get("/approvals/{approval_id}")
@@ -129,7 +132,7 @@ def review_page(
     that is shown this once.
     """
     gateway = gateway_of(request)
-    review = read_review(gateway, person, approval_id)
+    review = read_review(gateway, person, approval_id, revealed)
     with gateway.database.read() as session:
         listed = read_list(session, person, review.now, search)
         just_decided = read_just_decided(session, decided, review.now)
@@ -180,8 +183,8 @@ def find_call(session: Session, approval_id: str) -> Approval:
     return approval
 
 
-def read_review(gateway: Gateway, person: PersonActor, approval_id: str) -> Review:
-    """What is known of this approval. Raises: NotFound."""
+def read_review(gateway: Gateway, person: PersonActor, approval_id: str, revealed: str | None) -> Review:
+    """What is known of this approval, and the one secret that is ``revealed``. Raises: NotFound."""
     limits = gateway.policy.limits
     with gateway.database.read() as session:
         now = gateway.database.now(session)
@@ -192,7 +195,8 @@ def read_review(gateway: Gateway, person: PersonActor, approval_id: str) -> Revi
         job_calls = read_job_calls(session, approval, now) if job else None
         precedents = read_precedents(session, approval, now, limits)
         assignment = read_assignment(session, approval, person)
-    texts = texts_of(approval)
+        reveals = read_reveals(session, approval)
+    texts = texts_of(approval, revealed)
     return Review(
         approval=approval,
         job=job,
@@ -214,6 +218,8 @@ def read_review(gateway: Gateway, person: PersonActor, approval_id: str) -> Revi
         decided=[(decision, states.decision_state(decision)) for decision in decided],
         job_calls=job_calls,
         precedents=precedents,
+        secrets=secrets_of(approval),
+        reveals=reveals,
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gateway.domain import secret_places
 from gateway.domain.arguments import Change, changes
 from gateway.domain.json_rewrite import rewrite
 from gateway.domain.json_text import Limits, parse_literal
@@ -74,12 +75,13 @@ def edited_text(typed: Typed, details: str, secrets: Pointers, limits: Limits) -
         return None if value == asked.value else rewrite(details, value, limits)
     if typed.json_text is None or typed.json_text == text_to_edit(details, asked, limits):
         return None
-    value = parse_literal(typed.json_text, limits)
+    text = secret_places.unmasked(typed.json_text, details, secrets, limits)
+    value = parse_literal(text, limits)
     errors: list[dict[str, str]] = []
     meant = unmasked(value, asked, (), errors)
     if errors:
         raise InvalidDetails(errors=errors)
-    return None if meant == asked.value else rewrite(typed.json_text, meant, limits)
+    return None if meant == asked.value else rewrite(text, meant, limits)
 
 
 def draft_in(typed: Typed, details: str, shape: Shape, asked: Asked, limits: Limits) -> Node:
