@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 import reviewer_ui.pages
 from gateway.api import approvals, decisions, docs, health, job_events, jobs, openapi, problems, tools
 from gateway.api.last_resort import LastResort
-from gateway.api.ruling import AssignmentBody, DecisionBody, ExtensionBody, ResolutionBody
+from gateway.api.ruling import AssignmentBody, DecisionBody, ExtensionBody, ResolutionBody, RevealBody
 from gateway.api.submission import JobBody
 from gateway.composition import open_gateway, start_worker
 from gateway.engine.engine import check_engine
@@ -28,7 +28,7 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 _ROUTERS = (jobs.router, job_events.router, approvals.router, decisions.router, tools.router, health.router)
 #: Bodies that routes read as bytes, so that FastAPI does not know them.
-_BODIES = (JobBody, DecisionBody, ExtensionBody, AssignmentBody, ResolutionBody)
+_BODIES = (JobBody, DecisionBody, ExtensionBody, AssignmentBody, ResolutionBody, RevealBody)
 
 _log = logging.getLogger(__name__)
 

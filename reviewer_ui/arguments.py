@@ -4,9 +4,12 @@ import re
 from dataclasses import dataclass
 from itertools import pairwise
 
+from gateway.domain import secret_places
 from gateway.domain.arguments import changes
 from gateway.domain.json_text import Limits, LiteralValue, Number, compact, parse_literal
+from gateway.domain.secret_places import Pointers, masked_change
 from gateway.errors import GatewayError
+from gateway.store.tables import Approval, Decision
 
 _STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"')
 _INDENT = "  "
@@ -29,6 +32,15 @@ class Argument:
         return not self.is_json and "\n" in self.text
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Texts:
+    """A call's arguments as they may be shown: exact, secrets masked. ``raw`` is what could not be taken as such."""
+
+    details: str | None
+    modified: str | None
+    raw: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Edit:
     """One place that a reviewer changed; the values are JSON, None where there is none."""
@@ -46,6 +58,17 @@ class Token:
     is_string: bool
 
 
+def texts_of(approval: Approval, revealed: str | None = None) -> Texts:
+    """``revealed`` is the pointer of the one secret that is shown."""
+    secrets = [pointer for pointer in secret_places.read(approval.secrets) if pointer != revealed]
+    details, modified, raw = approval.details, approval.modified_details, approval.raw_details
+    return Texts(
+        details=details and secret_places.masked(details, secrets),
+        modified=modified and secret_places.masked(modified, secrets),
+        raw=raw and secret_places.shown(raw, secret_places.read(approval.secrets)),
+    )
+
+
 def arguments_of(details: str | None, limits: Limits) -> list[Argument]:
     """Each member of the arguments in their order; empty when there is nothing that can be read as an object."""
     try:
@@ -57,14 +80,22 @@ def arguments_of(details: str | None, limits: Limits) -> list[Argument]:
     return [Argument(name, _kind(member), _shown(member)) for name, member in value.items()]
 
 
-def edits_of(details: str | None, modified: str | None, limits: Limits) -> list[Edit]:
-    """What a reviewer changed, place by place; empty without an edit."""
+def edits_of(details: str | None, modified: str | None, secrets: Pointers, limits: Limits) -> list[Edit]:
+    """What a reviewer changed, place by place, secrets masked; empty without an edit."""
     if details is None or modified is None:
         return []
     try:
-        return [Edit(change.pointer, change.before, change.after) for change in changes(details, modified, limits)]
+        made = [masked_change(change, secrets) for change in changes(details, modified, limits)]
+        return [Edit(change.pointer, change.before, change.after) for change in made]
     except GatewayError:
         return []
+
+
+def decided_edits(decision: Decision, approval: Approval | None, limits: Limits) -> list[Edit]:
+    """What this decision changed in the arguments of its call."""
+    if approval is None:
+        return []
+    return edits_of(approval.details, decision.modified_details, secret_places.read(approval.secrets), limits)
 
 
 def indented(value: LiteralValue, level: int = 0) -> str:

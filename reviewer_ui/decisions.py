@@ -30,7 +30,7 @@ def decide(
         shown = find_call(session, approval_id)
     try:
         forms.check_sure(form, shown.risk)
-        approvals.decide(gateway, person, approval_id, forms.ruling_of(form, shown.details, gateway.policy.limits))
+        approvals.decide(gateway, person, approval_id, forms.ruling_of(form, shown, gateway.policy.limits))
     except GatewayError as error:
         refuse(
             request,

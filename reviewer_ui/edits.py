@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.domain import json_pointer
+from gateway.domain import json_pointer, secret_places
 from gateway.domain.json_text import Limits, parse_literal
 from gateway.errors import GatewayError, NotFound
 from gateway.store.tables import Approval
@@ -53,7 +53,8 @@ def count(request: Request, _person: Decider, form: PostedForm, approval_id: Fro
         approval = find_call(session, approval_id)
     typed = forms.typed_of(form)
     limits = gateway.policy.limits
-    made = editor.edit(typed.edit, approval.details or "{}", approval.schema_text, limits)
+    secrets = secret_places.read(approval.secrets)
+    made = editor.edit(typed.edit, approval.details or "{}", approval.schema_text, secrets, limits)
     return page(request, "_edit_count.html", editing=made)
 
 
@@ -67,13 +68,14 @@ def reveal(
         pointer = json_pointer.from_path(path_of(form.get("pointer", "")))
     except ValueError:
         raise NotFound("There is no such argument.") from None
-    revealing.reveal(gateway_of(request), person, approval_id, pointer, channel=forms.CHANNEL)
+    revealing.reveal(gateway_of(request), person, approval_id, [pointer], channel=forms.CHANNEL)
     return review_page(request, person, approval_id, search, typed=typed, revealed=pointer)
 
 
 def _stepped(typed: forms.Typed, form: dict[str, str], approval: Approval, limits: Limits) -> dict[str, str]:
     details = approval.details or "{}"
-    asked, shape = Asked(parse_literal(details, limits)), shape_of(approval.schema_text)
+    asked = Asked(parse_literal(details, limits), secret_places.read(approval.secrets))
+    shape = shape_of(approval.schema_text)
     draft = draft_in(typed.edit, details, shape, asked, limits)
     steps.take_step(draft, form["step"], form, shape, asked)
     return fields_of_draft(draft)

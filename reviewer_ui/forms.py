@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from gateway.domain import secret_places
 from gateway.domain.approval import Approve, Choice, Reject, Respond, Verdict
 from gateway.domain.execution import Resolution
 from gateway.domain.json_text import Limits
 from gateway.domain.moment import read_rfc3339
 from gateway.domain.permission import NOBODY
 from gateway.errors import GatewayError, InvalidDetails, InvalidJson, InvalidRequest, NoteRequired, TooLarge
+from gateway.store.tables import Approval
 from gateway.usecases.approvals import Ruling
 from gateway.web.limits import MAX_NOTE_CHARS, MAX_RESPONSE_CHARS, MAX_RESULT_CHARS
 from reviewer_ui.editing import editor
@@ -87,13 +89,13 @@ def typed_fields(form: Mapping[str, str]) -> dict[str, str]:
     return {name: form[name] for name in names if name in form} | fields_of(form)
 
 
-def ruling_of(form: Mapping[str, str], details: str | None, limits: Limits) -> Ruling:
-    """What the form says about a call with these arguments.
+def ruling_of(form: Mapping[str, str], call: Approval, limits: Limits) -> Ruling:
+    """What the form says about this call.
 
     Raises: InvalidRequest naming the field; as ``editor.edited_text``.
     """
     typed = typed_of(form)
-    choice = _choice(form.get("verdict"), typed, details, limits)
+    choice = _choice(form.get("verdict"), typed, call, limits)
     note = _text(typed.note, "note", MAX_NOTE_CHARS)
     reason = typed.reason if isinstance(choice, Reject) and typed.reason in REASONS else None
     return Ruling(
@@ -157,11 +159,13 @@ def place_of(error: GatewayError | None) -> str | None:
             return str(error.facts["field"]) if "field" in error.facts else None
 
 
-def _choice(verdict: str | None, typed: Typed, details: str | None, limits: Limits) -> Choice:
+def _choice(verdict: str | None, typed: Typed, call: Approval, limits: Limits) -> Choice:
     match verdict:
         case Verdict.APPROVE:
             # Only what was edited is an edit: an untouched form must not replace the bytes that were asked.
-            return Approve(None if details is None else editor.edited_text(typed.edit, details, limits))
+            secrets = secret_places.read(call.secrets)
+            details = call.details
+            return Approve(None if details is None else editor.edited_text(typed.edit, details, secrets, limits))
         case Verdict.REJECT:
             return Reject()
         case Verdict.RESPOND:

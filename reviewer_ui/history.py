@@ -21,7 +21,7 @@ from gateway.web.state import gateway_of
 from reviewer_ui import states
 from reviewer_ui.access import Person
 from reviewer_ui.addresses import FromAddress
-from reviewer_ui.arguments import Edit, edits_of
+from reviewer_ui.arguments import Edit, decided_edits
 from reviewer_ui.posting import PostedForm
 from reviewer_ui.rendering import page
 
@@ -149,7 +149,7 @@ def _row(decision: Decision, approval: Approval | None, execution: Execution | N
         state=states.decision_state(decision),
         approval=approval,
         outcome=states.execution_state(execution) if execution else None,
-        edits=edits_of(approval.details if approval else None, decision.modified_details, limits),
+        edits=decided_edits(decision, approval, limits),
     )
 
 

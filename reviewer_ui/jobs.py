@@ -10,15 +10,18 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.domain import secret_places
 from gateway.domain.job import JobStatus
 from gateway.errors import GatewayError, NotFound
 from gateway.store import approvals, executions, jobs, turns
 from gateway.store.tables import Approval, Execution, Message
+from gateway.tools.registry import ToolRegistry
 from gateway.usecases import jobs as job_cases
 from gateway.web.state import gateway_of
 from reviewer_ui import states
 from reviewer_ui.access import Decider, Person
 from reviewer_ui.addresses import FromAddress
+from reviewer_ui.arguments import texts_of
 from reviewer_ui.forms import CHANNEL
 from reviewer_ui.posting import PostedForm
 from reviewer_ui.rendering import page, refuse, see_other
@@ -37,6 +40,9 @@ class Call:
     approval: Approval | None
     state: states.State | None
     outcome: states.State | None
+
+
+Calls = Mapping[tuple[int | None, int | None], Call]  #: by round and position
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +93,7 @@ def _job_page(request: Request, job_id: str, *, error: GatewayError | None = Non
     shown = {
         (approval.round, approval.position): Call(
             name=approval.action,
-            arguments=approval.details or approval.raw_details or "",
+            arguments=_arguments(approval),
             approval=approval,
             state=states.approval_state(approval, now),
             outcome=_outcome(attempts.get(approval.id)),
@@ -100,19 +106,24 @@ def _job_page(request: Request, job_id: str, *, error: GatewayError | None = Non
         job=job,
         state=states.job_state(job),
         is_final=JobStatus(job.status).is_final,
-        transcript=_transcript(messages, shown),
+        transcript=_transcript(messages, shown, gateway.tools),
         error=error,
         now=now,
     )
 
 
-def _transcript(messages: Sequence[Message], calls: Mapping[tuple[int | None, int | None], Call]) -> list[Said]:
-    return [_said(message, json.loads(message.body), calls) for message in messages]
+def _arguments(approval: Approval) -> str:
+    texts = texts_of(approval)
+    return texts.details or texts.raw or ""
 
 
-def _said(message: Message, body: Mapping[str, Any], calls: Mapping[tuple[int | None, int | None], Call]) -> Said:
+def _transcript(messages: Sequence[Message], calls: Calls, tools: ToolRegistry) -> list[Said]:
+    return [_said(message, json.loads(message.body), calls, tools) for message in messages]
+
+
+def _said(message: Message, body: Mapping[str, Any], calls: Calls, tools: ToolRegistry) -> Said:
     asked = [
-        calls.get((message.round, position)) or _call_without_row(call)
+        calls.get((message.round, position)) or _call_without_row(call, tools)
         for position, call in enumerate(body.get("tool_calls") or [], start=1)
     ]
     answered = calls.get((message.round, message.slot)) if message.role == "tool" else None
@@ -127,12 +138,14 @@ def _said(message: Message, body: Mapping[str, Any], calls: Mapping[tuple[int | 
     )
 
 
-def _call_without_row(call: Mapping[str, Any]) -> Call:
+def _call_without_row(call: Mapping[str, Any], tools: ToolRegistry) -> Call:
     """A call that came with the submitted messages, or that the round limit left unopened."""
     function = call.get("function") or {}
     arguments = function.get("arguments", "")
     text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
-    return Call(str(function.get("name", "")), text, None, None, None)
+    name = str(function.get("name", ""))
+    tool = tools.get(name)
+    return Call(name, secret_places.shown(text, tool.definition.secret if tool else ()), None, None, None)
 
 
 def _text(content: Any) -> str:

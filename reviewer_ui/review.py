@@ -10,6 +10,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.domain import secret_places
 from gateway.domain.approval import ApprovalStatus
 from gateway.domain.execution import ExecutionStatus
 from gateway.domain.permission import PersonActor, is_own_request, may_decide
@@ -23,7 +24,7 @@ from gateway.web.state import gateway_of
 from reviewer_ui import states
 from reviewer_ui.access import Person
 from reviewer_ui.addresses import FromAddress
-from reviewer_ui.arguments import Argument, Edit, arguments_of, edits_of
+from reviewer_ui.arguments import Argument, Edit, Texts, arguments_of, edits_of, texts_of
 from reviewer_ui.assignment import Assignment, read_assignment
 from reviewer_ui.difference import Line, difference
 from reviewer_ui.editing import editor
@@ -34,6 +35,7 @@ from reviewer_ui.inbox import SearchQuery, read_just_decided
 from reviewer_ui.inbox_list import read_list
 from reviewer_ui.inbox_search import Search
 from reviewer_ui.rendering import page, see_other
+from reviewer_ui.reveals import Reveal, Secret, read_reveals, secrets_of
 from reviewer_ui.surroundings import JobCalls, Precedent, read_job_calls, read_precedents
 
 EXTENSIONS = {"one more hour": timedelta(hours=1), "one more day": timedelta(days=1)}
@@ -53,6 +55,7 @@ class Review:
     why_held: str
     why_not: str | None  #: the reason why this person cannot decide it now; None when they can
     findings: list[Shown]
+    texts: Texts  #: the arguments, exact but for their secrets
     arguments: list[Argument]
     edits: list[Edit]
     execution: Execution | None
@@ -64,6 +67,8 @@ class Review:
     decided: Sequence[tuple[Decision, states.State]]  #: every decision about it, the first one first
     job_calls: JobCalls | None  #: what else its job has called; None without a job
     precedents: Sequence[Precedent]  #: how calls of this tool were decided last
+    secrets: Sequence[Secret]  #: what is masked in its arguments
+    reveals: Sequence[Reveal]  #: who has seen some of it
 
 
 @router.get("/approvals/{approval_id}")
@@ -128,7 +133,7 @@ def review_page(
     that is shown this once.
     """
     gateway = gateway_of(request)
-    review = read_review(gateway, person, approval_id)
+    review = read_review(gateway, person, approval_id, revealed)
     with gateway.database.read() as session:
         listed = read_list(session, person, review.now, search)
         just_decided = read_just_decided(session, decided, review.now)
@@ -171,8 +176,8 @@ def _editing(
         return None
     try:
         return editor.edit(
-            typed.edit, approval.details, approval.schema_text, gateway.policy.limits,
-            view=typed.view, error=error, revealed=revealed,
+            typed.edit, approval.details, approval.schema_text, secret_places.read(approval.secrets),
+            gateway.policy.limits, view=typed.view, error=error, revealed=revealed,
         )  # fmt: skip
     except GatewayError:
         return None  # the limits are lower than they were when it was asked
@@ -186,8 +191,8 @@ def find_call(session: Session, approval_id: str) -> Approval:
     return approval
 
 
-def read_review(gateway: Gateway, person: PersonActor, approval_id: str) -> Review:
-    """What is known of this approval. Raises: NotFound."""
+def read_review(gateway: Gateway, person: PersonActor, approval_id: str, revealed: str | None) -> Review:
+    """What is known of this approval, and the one secret that is ``revealed``. Raises: NotFound."""
     limits = gateway.policy.limits
     with gateway.database.read() as session:
         now = gateway.database.now(session)
@@ -198,6 +203,8 @@ def read_review(gateway: Gateway, person: PersonActor, approval_id: str) -> Revi
         job_calls = read_job_calls(session, approval, now) if job else None
         precedents = read_precedents(session, approval, now, limits)
         assignment = read_assignment(session, approval, person)
+        reveals = read_reveals(session, approval)
+    texts = texts_of(approval, revealed)
     return Review(
         approval=approval,
         job=job,
@@ -207,8 +214,9 @@ def read_review(gateway: Gateway, person: PersonActor, approval_id: str) -> Revi
         why_held=_why_held(approval, job),
         why_not=_why_not(gateway, person, approval, now),
         findings=shown_findings(approval.warnings, approval.raw_details),
-        arguments=arguments_of(approval.details, limits),
-        edits=edits_of(approval.details, approval.modified_details, limits),
+        texts=texts,
+        arguments=arguments_of(texts.details, limits),
+        edits=edits_of(approval.details, approval.modified_details, secret_places.read(approval.secrets), limits),
         execution=execution,
         execution_state=states.execution_state(execution) if execution else None,
         is_in_doubt=execution is not None and execution.status == ExecutionStatus.UNKNOWN,
@@ -218,6 +226,8 @@ def read_review(gateway: Gateway, person: PersonActor, approval_id: str) -> Revi
         decided=[(decision, states.decision_state(decision)) for decision in decided],
         job_calls=job_calls,
         precedents=precedents,
+        secrets=secrets_of(approval),
+        reveals=reveals,
     )
 
 
@@ -276,4 +286,5 @@ def _carried(review: Review, typed: Typed, gateway: Gateway) -> Carried | None:
     approval = review.approval
     if approval.details is None or review.why_not is not None or typed.is_about(approval.details_sha256):
         return None
-    return carry(typed.edit, typed.seen, approval.details, gateway.policy.limits)
+    secrets = secret_places.read(approval.secrets)
+    return carry(typed.edit, typed.seen, approval.details, secrets, gateway.policy.limits)

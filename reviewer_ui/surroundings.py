@@ -12,7 +12,7 @@ from gateway.store.session import Session
 from gateway.store.tables import Approval, Decision, Execution
 from gateway.usecases.progress import is_held
 from reviewer_ui import states
-from reviewer_ui.arguments import Edit, edits_of
+from reviewer_ui.arguments import Edit, decided_edits
 
 CALLS_BEFORE, CALLS_AFTER = 6, 3
 PRECEDENTS = 3
@@ -88,5 +88,5 @@ def _stands(approval: Approval, decision: Decision, now: datetime) -> bool:
 
 
 def _precedent(decision: Decision, approval: Approval | None, limits: Limits) -> Precedent:
-    edits = edits_of(approval.details if approval else None, decision.modified_details, limits)
+    edits = decided_edits(decision, approval, limits)
     return Precedent(decision, states.decision_state(decision), approval, edits)

@@ -8,12 +8,19 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.domain import secret_places
+
 _OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
 
 
 def spliced(text: str | None) -> orjson.Fragment | None:
     """JSON text that stands in the answer character for character; None is null."""
     return None if text is None else orjson.Fragment(text)
+
+
+def masked(text: str | None, secrets: secret_places.Pointers) -> orjson.Fragment | None:
+    """As ``spliced``, with a mask in the place of each secret."""
+    return None if text is None else orjson.Fragment(secret_places.masked(text, secrets))
 
 
 def dump(content: Any) -> bytes:

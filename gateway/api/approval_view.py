@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from gateway.api.answers import spliced
+from gateway.api.answers import masked, spliced
 from gateway.api.decision_view import DecisionView, view_decision
+from gateway.domain import secret_places
 from gateway.domain.approval import ApprovalStatus
 from gateway.domain.execution import ExecutionStatus
 from gateway.store import accounts, decisions, executions
@@ -49,8 +50,9 @@ class ApprovalView(BaseModel):
     """One gated call that waits for, or is past, a decision.
 
     ``details``, ``modified_details``, ``effective_details`` and ``schema`` are
-    the stored texts, character for character. ``details`` is a string instead
-    when the model sent something that is not a JSON object. While an approval
+    the stored texts, character for character, but for ``secrets``: at these
+    pointers stands "••••" (the hashes are of the true texts). ``details`` is a
+    string instead when the model sent something that is not a JSON object. While an approval
     can still be undone (until ``release_at``) it shows as pending.
     """
 
@@ -66,7 +68,8 @@ class ApprovalView(BaseModel):
     risk_score: float | None
     risk: Literal["low", "medium", "high", "critical"]
     details: dict[str, Any] | str | None
-    details_sha256: str
+    details_sha256: str = Field(description="Of the true text, also where something is masked")
+    secrets: list[str] = Field(description="JSON Pointers whose values are masked", examples=[["/card_number"]])
     modified_details: dict[str, Any] | None
     effective_details: dict[str, Any] | None = Field(description="What was approved; null unless approved")
     schema_: dict[str, Any] | None = Field(alias="schema")
@@ -118,7 +121,9 @@ def view_approval(row: Approval, around: Surroundings) -> dict[str, Any]:
     held = is_held(row, around.now)
     is_approved = row.status == ApprovalStatus.APPROVED and not held
     decision = None if held else around.decisions.get(row.decision_id or "")
+    secrets = secret_places.read(row.secrets)
     modified = None if held else row.modified_details
+    effective = (modified or row.details) if is_approved else None
     return {
         "id": row.id,
         "status": shown_status(row, around.now),
@@ -133,8 +138,9 @@ def view_approval(row: Approval, around: Surroundings) -> dict[str, Any]:
         "risk": row.risk,
         "details": shown_details(row),
         "details_sha256": row.details_sha256,
-        "modified_details": spliced(modified),
-        "effective_details": spliced(modified or row.details) if is_approved else None,
+        "secrets": secrets,
+        "modified_details": masked(modified, secrets),
+        "effective_details": masked(effective, secrets),
         "schema": spliced(row.schema_text),
         "warnings": spliced(row.warnings),
         "rule": None,
@@ -150,7 +156,7 @@ def view_approval(row: Approval, around: Surroundings) -> dict[str, Any]:
         "retryable": row.retryable,
         "repeat_of": row.repeat_of,
         "repeats": row.repeats,
-        "decision": view_decision(decision) if decision else None,
+        "decision": view_decision(decision, secrets) if decision else None,
         "execution": _view_execution(around.executions.get(row.id)),
         "review_url": around.site.review_url(row.id),
     }
@@ -162,8 +168,11 @@ def shown_status(row: Approval, now: datetime) -> str:
 
 
 def shown_details(row: Approval) -> Any:
-    """The arguments as they came: the exact JSON, or a string of what is not a JSON object."""
-    return spliced(row.details) if row.details is not None else row.raw_details
+    """The arguments as they came: the exact JSON with its secrets masked, or a string of what is no JSON object."""
+    secrets = secret_places.read(row.secrets)
+    if row.details is None:
+        return secret_places.shown(row.raw_details or "", secrets)
+    return masked(row.details, secrets)
 
 
 def _view_assignee(row: Approval, names: Mapping[str, str]) -> dict[str, Any] | None:

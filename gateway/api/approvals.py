@@ -1,7 +1,7 @@
 """``/api/v1/approvals``: what waits for a reviewer, and deciding it."""
 
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from gateway import errors
 from gateway.api import ruling
-from gateway.api.answers import dump, json_answer
+from gateway.api.answers import dump, json_answer, spliced
 from gateway.api.approval_view import ApprovalView, read_surroundings, shown_status, view_approval
 from gateway.api.bodies import Plain, invalid
 from gateway.api.credentials import Decider, Reader
@@ -24,7 +24,7 @@ from gateway.domain.execution import ExecutionStatus
 from gateway.domain.permission import ME, Actor, PersonActor, sees_owner
 from gateway.store import approvals, events
 from gateway.usecases import approvals as usecase
-from gateway.usecases import assigning, extending, resolutions
+from gateway.usecases import assigning, extending, resolutions, revealing
 from gateway.usecases.gateway import Gateway
 from gateway.web.address import Site
 from gateway.web.body import read_json_body
@@ -47,6 +47,15 @@ class ApprovalList(ListQuery):
 class ApprovalPage(BaseModel):
     items: list[ApprovalView]
     next_cursor: str | None
+
+
+class RevealedView(BaseModel):
+    """What stands at the pointers, character for character; a pointer to nothing is left out."""
+
+    values: dict[str, Any] = Field(
+        description="As asked, by pointer", examples=[{"/card_number": "4111 1111 1111 1111"}]
+    )
+    modified_values: dict[str, Any] = Field(description="As edited, by pointer; empty without an edit")
 
 
 @router.get(
@@ -179,6 +188,26 @@ async def resolve(request: Request, person: Decider, approval_id: ApprovalId) ->
     return json_answer(await run_in_threadpool(_resolve, request, person, approval_id, raw))
 
 
+@router.post(
+    "/{approval_id}/reveal",
+    summary="See what is masked",
+    openapi_extra=json_body(ruling.RevealBody, ruling.REVEAL_EXAMPLES),
+    responses={
+        200: {"model": RevealedView},
+        **refusals(
+            errors.Unauthenticated, errors.NotAllowed, errors.CrossSite, errors.NotFound, errors.BodyTooLarge,
+            errors.UnsupportedMediaType, errors.InvalidJson, errors.TooLarge, errors.InvalidRequest,
+            errors.DatabaseUnavailable,
+        ),
+    },
+)  # fmt: skip
+async def reveal(request: Request, person: Decider, approval_id: ApprovalId) -> Response:
+    """The true values, for those who may decide. The job's feed keeps who saw which pointers, and when."""
+    raw = await read_json_body(request, body_limits_of(request).decision_bytes)
+    body = await run_in_threadpool(_reveal, request, person, approval_id, raw)
+    return json_answer(body, headers={"Cache-Control": "no-store"})
+
+
 def _list(gateway: Gateway, site: Site, actor: Actor, query: ApprovalList) -> bytes:
     with gateway.database.read() as session:
         now = gateway.database.now(session)
@@ -245,6 +274,14 @@ def _assign(request: Request, person: PersonActor, approval_id: str, raw: bytes)
     whom = ruling.read_assignment(raw, gateway.policy.limits, body_limits_of(request).decision_bytes)
     assigning.assign(gateway, person, approval_id, whom)
     return _read(gateway, site_of(request), person, approval_id).value
+
+
+def _reveal(request: Request, person: PersonActor, approval_id: str, raw: bytes) -> bytes:
+    gateway = gateway_of(request)
+    pointers = ruling.read_reveal(raw, gateway.policy.limits, body_limits_of(request).decision_bytes)
+    seen = revealing.reveal(gateway, person, approval_id, pointers, channel="api")
+    named = {"values": seen.values, "modified_values": seen.modified_values}
+    return dump({name: {at: spliced(text) for at, text in texts.items()} for name, texts in named.items()})
 
 
 def _resolve(request: Request, person: PersonActor, approval_id: str, raw: bytes) -> bytes:

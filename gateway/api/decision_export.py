@@ -2,20 +2,20 @@
 
 import csv
 import io
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
-from gateway.api.answers import dump
-from gateway.api.decision_view import COLUMNS, view_decision
+from gateway.api.answers import dump, spliced
+from gateway.api.decision_view import COLUMNS, columns_of, secrets_of
 from gateway.store import decisions
 from gateway.store.decisions import Filter
-from gateway.store.tables import Decision
 from gateway.usecases.gateway import Gateway
 
-Rows = Sequence[Decision]
+#: What stands in the columns of each decision, secrets masked.
+Rows = Sequence[Mapping[str, Any]]
 
 _ON_ONE_LINE = bytes.maketrans(b"\r\n", b"  ")
 
@@ -34,7 +34,7 @@ async def stream(
     after = 0
     while rows := await run_in_threadpool(_batch, gateway, wanted, after):
         yield await run_in_threadpool(encode, rows)
-        after = rows[-1].seq
+        after = rows[-1]["seq"]
 
 
 def csv_header() -> bytes:
@@ -43,17 +43,20 @@ def csv_header() -> bytes:
 
 def csv_lines(rows: Rows) -> bytes:
     """One line each, in the order of ``COLUMNS``; no cell begins like a formula."""
-    return _csv([[_cell(getattr(row, column)) for column in COLUMNS] for row in rows])
+    return _csv([[_cell(row[column]) for column in COLUMNS] for row in rows])
 
 
 def json_lines(rows: Rows) -> bytes:
     """One line each. An edit keeps its line breaks in the database; in JSON they stand only between tokens."""
-    return b"".join(dump(view_decision(row)).translate(_ON_ONE_LINE) + b"\n" for row in rows)
+    views = ({**row, "modified_details": spliced(row["modified_details"])} for row in rows)
+    return b"".join(dump(view).translate(_ON_ONE_LINE) + b"\n" for view in views)
 
 
 def _batch(gateway: Gateway, wanted: Filter, after: int) -> Rows:
     with gateway.database.read() as session:
-        return next(decisions.batches(session, wanted, after=after), ())
+        rows = next(decisions.batches(session, wanted, after=after), ())
+        secrets = secrets_of(session, rows)
+    return [columns_of(row, secrets.get(row.approval_id, ())) for row in rows]
 
 
 def _csv(lines: Sequence[Sequence[str]]) -> bytes:

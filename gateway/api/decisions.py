@@ -15,7 +15,7 @@ from gateway.api import decision_export
 from gateway.api.answers import dump, json_answer
 from gateway.api.bodies import Plain
 from gateway.api.credentials import Reader
-from gateway.api.decision_view import DecisionView, view_decision
+from gateway.api.decision_view import DecisionView, secrets_of, view_decision
 from gateway.api.openapi import refusals
 from gateway.api.queries import ListQuery
 from gateway.domain.approval import Verdict
@@ -51,7 +51,10 @@ class DecisionList(ListQuery):
     rule: Plain | None = None
     job_id: Plain | None = None
     approval_id: Plain | None = None
-    q: Plain | None = Field(None, description="Words in the note, the action, the response or the edited arguments")
+    q: Plain | None = Field(
+        None,
+        description="Words in the note, the action, the response or the edited arguments (of tools without secrets)",
+    )
     format: Format | None = Field(None, description="For links, which cannot send Accept")
 
 
@@ -153,7 +156,9 @@ def _now(gateway: Gateway) -> datetime:
 def _page(gateway: Gateway, wanted: Filter, cursor: str | None, limit: int) -> bytes:
     with gateway.database.read() as session:
         page = decisions.page(session, wanted, cursor=cursor, limit=limit)
-    return dump({"items": [view_decision(row) for row in page.items], "next_cursor": page.next_cursor})
+        secrets = secrets_of(session, page.items)
+    items = [view_decision(row, secrets.get(row.approval_id, ())) for row in page.items]
+    return dump({"items": items, "next_cursor": page.next_cursor})
 
 
 def _download(content: AsyncIterator[bytes], media_type: str, name: str) -> Response:

@@ -7,8 +7,9 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from gateway.api.answers import spliced
+from gateway.api.answers import masked, spliced
 from gateway.api.approval_view import shown_details, shown_status
+from gateway.domain import secret_places
 from gateway.domain.approval import ApprovalStatus
 from gateway.domain.job import JobStatus
 from gateway.store import approvals, executions
@@ -24,7 +25,7 @@ class ToolCallView(BaseModel):
     name: str
     round: int
     arguments: dict[str, Any] | str | None = Field(
-        description="What was asked, or approved instead; a string when it is not a JSON object"
+        description="What was asked, or approved instead, secrets masked; a string when it is not a JSON object"
     )
     approval_id: str
     status: str = Field(description="The execution's status once there is one, else the approval's")
@@ -110,7 +111,9 @@ def _view_call(call: Approval, execution: Execution | None, now: datetime) -> di
         "id": call.tool_call_id,
         "name": call.action,
         "round": call.round,
-        "arguments": spliced(call.modified_details) if is_edited else shown_details(call),
+        "arguments": masked(call.modified_details, secret_places.read(call.secrets))
+        if is_edited
+        else shown_details(call),
         "approval_id": call.id,
         "status": execution.status if execution else shown_status(call, now),
         "result": execution.result if execution else call.response,

@@ -11,16 +11,17 @@ from starlette.responses import Response
 
 from gateway import errors
 from gateway.api import submission
-from gateway.api.answers import dump, json_answer, spliced
+from gateway.api.answers import dump, json_answer
 from gateway.api.credentials import Reader, Submitter
 from gateway.api.job_view import JobView, view_job, view_jobs
 from gateway.api.openapi import json_body, refusals
 from gateway.api.path_ids import JobId
 from gateway.api.queries import ListQuery, Several, Wait
+from gateway.api.transcript import view_messages
 from gateway.api.waiting import Reading, answer_when_done, preferred_wait_s, wait_until_done
 from gateway.domain.job import JobStatus
 from gateway.domain.permission import Actor, PersonActor, sees_owner
-from gateway.store import events, jobs, turns
+from gateway.store import approvals, events, jobs, turns
 from gateway.store.session import Session
 from gateway.store.tables import Job
 from gateway.usecases import jobs as usecase
@@ -134,7 +135,10 @@ async def get_job(request: Request, actor: Reader, job_id: JobId, query: Wait) -
     responses={200: {"model": Transcript}, **refusals(errors.Unauthenticated, errors.NotAllowed, errors.NotFound)},
 )
 async def get_transcript(request: Request, actor: Reader, job_id: JobId) -> Response:
-    """What was sent to the model and received from it, in order and character for character."""
+    """What was sent to the model and received from it, in order and character for character.
+
+    In the arguments of calls "••••" stands where their tool has a secret; the model was sent the true values.
+    """
     return json_answer(await run_in_threadpool(_transcript, gateway_of(request), actor, job_id))
 
 
@@ -185,5 +189,5 @@ def _list(gateway: Gateway, actor: Actor, query: JobList) -> bytes:
 def _transcript(gateway: Gateway, actor: Actor, job_id: str) -> bytes:
     with gateway.database.read() as session:
         find_seen(session, actor, job_id)
-        messages = [spliced(message.body) for message in turns.messages(session, job_id)]
-    return dump({"job_id": job_id, "messages": messages})
+        messages, calls = turns.messages(session, job_id), approvals.of_job(session, job_id)
+    return dump({"job_id": job_id, "messages": view_messages(messages, calls, gateway.tools)})

@@ -1,4 +1,4 @@
-"""The bodies with which a reviewer decides a call, gives it more time or to somebody, or settles its doubt."""
+"""The bodies with which a reviewer decides a call, gives it time or to somebody, sees its secrets, ends its doubt."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -46,6 +46,12 @@ class AssignmentBody(ClientBody):
     assignee: Plain | None = Field(description="`me`, a person's id or e-mail; null: nobody", examples=["me"])
 
 
+class RevealBody(ClientBody):
+    """Which secrets somebody wants to see."""
+
+    pointers: list[str] | None = Field(None, min_length=1, description="Of `secrets`; absent: all of them")
+
+
 _SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 DECISION_EXAMPLES: dict[str, Any] = {
     "approve": {"summary": "Run it as asked", "value": {"verdict": "approve", "details_sha256": _SHA256}},
@@ -74,6 +80,10 @@ ASSIGNMENT_EXAMPLES: dict[str, Any] = {
     "take": {"summary": "Take it", "value": {"assignee": "me"}},
     "give": {"summary": "Give it to somebody", "value": {"assignee": "rita@example.com"}},
     "give_back": {"summary": "Give it back", "value": {"assignee": None}},
+}
+REVEAL_EXAMPLES: dict[str, Any] = {
+    "one": {"summary": "One of them", "value": {"pointers": ["/card_number"]}},
+    "all": {"summary": "All of them", "value": {}},
 }
 RESOLUTION_EXAMPLES: dict[str, Any] = {
     "ran": {
@@ -120,6 +130,12 @@ def read_assignment(raw: bytes, limits: Limits, max_bytes: int) -> str | None:
     """Who is to look at the call: ``me``, an id or an e-mail. Raises: InvalidJson, TooLarge, InvalidRequest."""
     read_members(raw, _around(limits, max_bytes))
     return parse_as(AssignmentBody, raw).assignee
+
+
+def read_reveal(raw: bytes, limits: Limits, max_bytes: int) -> list[str] | None:
+    """Which pointers, None for all. Raises: InvalidJson, TooLarge, InvalidRequest."""
+    read_members(raw, _around(limits, max_bytes))
+    return parse_as(RevealBody, raw).pointers
 
 
 def _choice(body: DecisionBody, modified_details: str | None) -> Choice:

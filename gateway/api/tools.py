@@ -30,6 +30,7 @@ class ToolView(BaseModel):
     approval: ApprovalMode = Field(description="ask: a person decides each call; auto: it runs without a person")
     idempotent: bool
     note_required: bool
+    secret: list[str] = Field(description="JSON Pointers into the arguments whose values are masked")
     timeout_s: float
     expires_after_s: float | None
     run_within_s: float | None
@@ -63,6 +64,7 @@ def view_tool(definition: ToolDefinition) -> dict[str, Any]:
         "approval": definition.approval,
         "idempotent": definition.idempotent,
         "note_required": definition.note_required,
+        "secret": list(definition.secret),
         "timeout_s": definition.timeout_s,
         "expires_after_s": definition.expires_after_s,
         "run_within_s": definition.run_within_s,

@@ -26,6 +26,7 @@ __all__ = [
     "parse",
     "parse_exact",
     "parse_literal",
+    "place_at",
     "require_object",
     "slice_at",
 ]
@@ -101,14 +102,20 @@ def slice_at(text: str | bytes, path: Sequence[str | int], limits: Limits = LIMI
 
 def lenient_slice_at(text: str, path: Sequence[str | int]) -> str | None:
     """As ``slice_at``, of a text that the json module has read: strict or not, of equal keys the last one counts."""
+    place = place_at(text, path)
+    return None if place is None else text[slice(*place)]
+
+
+def place_at(text: str, path: Sequence[str | int]) -> tuple[int, int] | None:
+    """Start and end of the value at ``path``, in a text that the json module has read. An index may be in digits."""
     start = _skip_space(text, 0)
     for step in path:
-        found = [at for name, at, _ in entries(text, start) if name == step]
+        found = [at for name, at, _ in entries(text, start) if str(name) == str(step)]
         if not found:
             return None
         start = found[-1]
     _, end = _SKIMMER.raw_decode(text, start)
-    return text[start:end]
+    return start, end
 
 
 def compact(value: object) -> str:

@@ -8,6 +8,7 @@ from sqlalchemy import select as sql_select
 from sqlalchemy.orm import defer
 from sqlmodel import and_, col, or_, select
 
+from gateway.domain import secret_places
 from gateway.domain.approval import ApprovalStatus
 from gateway.domain.permission import NOBODY
 from gateway.store import pages
@@ -73,6 +74,16 @@ def find_heads(session: Session, approval_ids: Sequence[str]) -> list[Approval]:
         return []
     rows = {row.id: row for row in session.exec(_HEADS.where(col(Approval.id).in_(approval_ids)))}
     return [rows[one] for one in approval_ids if one in rows]
+
+
+def secrets_of(session: Session, approval_ids: Collection[str]) -> dict[str, Sequence[str]]:
+    """The secret places of those among these calls that have some."""
+    if not approval_ids:
+        return {}
+    statement = select(Approval.id, Approval.secrets).where(
+        col(Approval.id).in_(approval_ids), col(Approval.secrets).is_not(None)
+    )
+    return {approval_id: secret_places.read(secrets) for approval_id, secrets in session.exec(statement)}
 
 
 def lock(session: Session, approval_id: str) -> Approval | None:

@@ -23,6 +23,13 @@ _OF_JOB = Prepared(
     .order_by(_E.c.seq)
     .limit(bindparam("at_most"))
 )
+_OF_CALL = Prepared(
+    select(*_ROWS.columns)
+    .where(
+        _E.c.job_id == bindparam("job_id"), _E.c.approval_id == bindparam("approval_id"), _E.c.name == bindparam("name")
+    )
+    .order_by(_E.c.seq)
+)
 _INSERT = Prepared(insert(_E), ("job_id", "seq", "name", "approval_id", "data", "at"))
 
 
@@ -81,3 +88,9 @@ def add_first(session: Session, job_ids: Iterable[str], name: EventName, now: da
 
 def of_job(session: Session, job_id: str, after_seq: int, limit: int = 500) -> Sequence[Event]:
     return [_ROWS.make(row) for row in _OF_JOB.rows(session, job_id=job_id, after_seq=after_seq, at_most=limit)]
+
+
+def of_call(session: Session, approval: Approval, name: EventName) -> Sequence[Event]:
+    """What of this name happened to the call, in order."""
+    rows = _OF_CALL.rows(session, job_id=approval.job_id, approval_id=approval.id, name=name.value)
+    return [_ROWS.make(row) for row in rows]

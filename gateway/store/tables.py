@@ -182,6 +182,7 @@ class Approval(SQLModel, table=True):
     tool_definition: str | None = Field(default=None, sa_type=Text)  #: JSON of what the hash covers
     tool_sha256: str | None = None
     warnings: str = Field(default="[]", sa_type=Text)  #: JSON list of {code, path, message}
+    secrets: str | None = Field(default=None, sa_type=Text)  #: JSON list of the pointers that are masked; null: none
     note_required: bool = False
     auto_decided: bool = False
     retryable: bool = False

@@ -4,6 +4,7 @@ import hashlib
 import json
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol, TypedDict
 
@@ -30,6 +31,7 @@ class Gate(TypedDict, total=False):
     expires_after_s: float | None
     run_within_s: float | None
     note_required: bool
+    secret: Sequence[str]
 
 
 class FunctionParameters(BaseModel):
@@ -78,6 +80,8 @@ class BaseTool(ABC):
     run_within_s: float | None = None
     #: True: a decision needs a note that says why.
     note_required: bool = False
+    #: JSON Pointers (RFC 6901) into the arguments: what stands there is masked wherever a call is shown.
+    secret: Sequence[str] = ()
 
     @property
     @abstractmethod
@@ -175,6 +179,7 @@ class ToolDefinition:
     expires_after_s: float | None = None
     run_within_s: float | None = None
     note_required: bool = False
+    secret: Sequence[str] = ()  #: pointers into the arguments whose values are masked
     #: Hex digest of what an approval depends on: name, kind, target and schema, not the description.
     sha256: str = field(init=False, compare=False)
 

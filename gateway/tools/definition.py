@@ -8,7 +8,7 @@ from typing import Any, Final, get_args
 
 from pydantic import ValidationError
 
-from gateway.domain import json_schema, title
+from gateway.domain import json_schema, secret_places, title
 from gateway.errors import GatewayError, InvalidTool
 from gateway.tools.base import ApprovalMode, FunctionParameters, Risk, ToolDefinition
 
@@ -50,11 +50,14 @@ def _check_schema_and_title(definition: ToolDefinition) -> None:
         json_schema.check_schema(schema)
     except GatewayError as error:
         raise invalid(definition.name, "parameters", error.message) from error
+    properties = schema.get("properties", {})
+    if sentence := secret_places.check_pointers(definition.secret, properties):
+        raise invalid(definition.name, "secret", sentence)
     if definition.title is None:
         return
     if not _text(definition.title).strip():
         raise invalid(definition.name, "title", "must be text")
-    sentence = title.check_template(_text(definition.title), schema.get("properties", {}))
+    sentence = title.check_template(_text(definition.title), properties)
     if sentence:
         raise invalid(definition.name, "title", sentence)
 

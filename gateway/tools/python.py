@@ -59,6 +59,7 @@ def python_tool(tool: BaseTool) -> PythonTool:
         expires_after_s=tool.expires_after_s,
         run_within_s=tool.run_within_s,
         note_required=tool.note_required,
+        secret=tool.secret,
     )
     return PythonTool(definition, tool.execute)
 

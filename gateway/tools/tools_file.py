@@ -16,7 +16,7 @@ from gateway.tools.http import METHODS, HttpTool, Payload
 from gateway.tools.registry import ToolRegistry
 
 _NOT_YET_KINDS: Final = ("mcp", "code")
-_NOT_YET_FIELDS: Final = ("retries", "secret", "signing")
+_NOT_YET_FIELDS: Final = ("retries", "signing")
 
 
 class _HttpEntry(BaseModel):
@@ -41,6 +41,7 @@ class _HttpEntry(BaseModel):
     expires_after_s: float | None = None
     run_within_s: float | None = None
     note_required: bool = False
+    secret: list[str] = []
 
 
 def load_tools_file(path: Path, registry: ToolRegistry) -> None:
@@ -108,6 +109,7 @@ def _http_tool(entry: _HttpEntry, folder: Path, registry: ToolRegistry) -> HttpT
         expires_after_s=entry.expires_after_s,
         run_within_s=entry.run_within_s,
         note_required=entry.note_required,
+        secret=tuple(entry.secret),
     )
     return HttpTool(
         definition,

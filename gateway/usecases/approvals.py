@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from gateway.domain import secret_places
 from gateway.domain.approval import (
     OUTCOME_OF,
     ApprovalStatus,
@@ -16,7 +17,6 @@ from gateway.domain.approval import (
 )
 from gateway.domain.arguments import is_same, sha256_hex
 from gateway.domain.event import EventName
-from gateway.domain.json_schema import mismatches
 from gateway.domain.json_text import require_object
 from gateway.domain.permission import PersonActor, is_own_request
 from gateway.errors import (
@@ -175,11 +175,12 @@ def _effective_sha256(gateway: Gateway, approval: Approval, choice: Choice) -> s
 
 
 def _edit(gateway: Gateway, approval: Approval, choice: Approve) -> str | None:
-    """The edited arguments; None when they are the asked ones in structure and literals."""
-    edited = choice.modified_details
-    if edited is None or (approval.details is not None and is_same(edited, approval.details, gateway.policy.limits)):
-        return None
-    return edited
+    """The edited arguments, what was masked put in; None when they are the asked ones in structure and literals."""
+    edited, limits = choice.modified_details, gateway.policy.limits
+    if edited is None or approval.details is None:
+        return edited
+    edited = secret_places.unmasked(edited, approval.details, secret_places.read(approval.secrets), limits)
+    return None if is_same(edited, approval.details, limits) else edited
 
 
 def _tool_change(gateway: Gateway, approval: Approval) -> ToolChanged | None:
@@ -284,9 +285,10 @@ def _checked_edit(gateway: Gateway, approval: Approval, choice: Approve) -> str 
     edited = _edit(gateway, approval, choice)
     if edited is None:
         return None
-    wrong = mismatches(approval.schema_text or "{}", edited, gateway.policy.limits)
+    require_object(edited, gateway.policy.limits)  # what a mask stood for may be long
+    wrong = intake.unfit_places(approval, edited, gateway.policy.limits)
     if wrong:
-        raise InvalidDetails(errors=[{"pointer": bad.pointer, "message": bad.message} for bad in wrong])
+        raise InvalidDetails(errors=[{"pointer": bad.path, "message": bad.message} for bad in wrong])
     return edited
 
 

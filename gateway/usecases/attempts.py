@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from gateway.domain import secret_places
 from gateway.domain.event import EventName
 from gateway.domain.execution import ExecutionStatus
 from gateway.domain.storable import storable
@@ -48,4 +49,6 @@ def told_of(gateway: Gateway, approval: Approval, result: str) -> str:
     """What the model is told of a call that ran: the result, after a line on a reviewer's edit if there was one."""
     if approval.modified_details is None:
         return result
-    return gateway.wording.ran_with_edits.format(arguments=approval.modified_details, result=result)
+    # A value that a reviewer typed for a secret is none of the model's business.
+    arguments = secret_places.masked(approval.modified_details, secret_places.read(approval.secrets))
+    return gateway.wording.ran_with_edits.format(arguments=arguments, result=result)

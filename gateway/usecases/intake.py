@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from gateway.domain import secret_places
 from gateway.domain.approval import ApprovalStatus, Verdict
 from gateway.domain.arguments import sha256_hex
 from gateway.domain.expiry import warning_time
@@ -14,7 +15,7 @@ from gateway.domain.json_text import Limits, require_object
 from gateway.domain.storable import storable
 from gateway.domain.title import render_title
 from gateway.domain.turn import ToolCall
-from gateway.errors import InvalidJson, TooLarge
+from gateway.errors import GatewayError, InvalidJson, TooLarge
 from gateway.store.decisions import Entry
 from gateway.store.tables import Approval, Job
 from gateway.tools.base import Tool, ToolDefinition
@@ -77,7 +78,7 @@ def open_call(
         details = _details(call, gateway.policy.limits)
     except (InvalidJson, TooLarge) as refusal:
         _describe(approval, tool.definition)
-        told = gateway.wording.invalid_arguments.format(reason=refusal.message)
+        told = gateway.wording.invalid_arguments.format(reason=_reason(refusal, tool.definition))
         return _unusable(approval, call, now, refusal.code, told)
     _fill(approval, tool.definition, details, gateway.policy.limits, is_text=call.is_text)
     _limit_time(gateway, approval, tool.definition, now)
@@ -110,18 +111,33 @@ def note_tool_change(approval: Approval, definition: ToolDefinition | None, limi
         message = "The tool's definition changed after this call was asked."
         _describe(approval, definition)
         if approval.details is not None:
-            approval.title = render_title(definition.title, definition.name, approval.details, limits)
-            warnings += _warnings(definition, approval.details, limits)
+            _render(approval, definition, approval.details, limits)
+            warnings += _warnings(approval, approval.details, limits)
     warnings.insert(0, {"code": "tool_changed", "path": "", "message": message})
     approval.warnings = json.dumps(warnings, ensure_ascii=False)
 
 
-def _warnings(definition: ToolDefinition, details: str, limits: Limits) -> list[dict[str, str]]:
-    unfit = [
-        Finding("schema_mismatch", mismatch.pointer, mismatch.message)
-        for mismatch in mismatches(definition.schema_text, details, limits)
-    ]
-    return [finding.as_json() for finding in [*unfit, *findings_of(details, limits)]]
+def unfit_places(approval: Approval, arguments: str, limits: Limits) -> list[Finding]:
+    """Where these arguments do not satisfy the schema that the call was asked under; no secret is quoted."""
+    unfit = mismatches(approval.schema_text or "{}", arguments, limits)
+    found = [Finding("schema_mismatch", mismatch.pointer, mismatch.message) for mismatch in unfit]
+    return secret_places.told(found, secret_places.read(approval.secrets))
+
+
+def _warnings(approval: Approval, details: str, limits: Limits) -> list[dict[str, str]]:
+    found = secret_places.told(findings_of(details, limits), secret_places.read(approval.secrets))
+    return [finding.as_json() for finding in [*unfit_places(approval, details, limits), *found]]
+
+
+def _render(approval: Approval, definition: ToolDefinition, details: str, limits: Limits) -> None:
+    seen = secret_places.masked(details, secret_places.read(approval.secrets))
+    approval.title = render_title(definition.title, definition.name, seen, limits)
+
+
+def _reason(refusal: GatewayError, definition: ToolDefinition) -> str:
+    """Why the arguments cannot be used, without the words of a secret."""
+    secret = secret_places.secret_of(refusal.facts.get("pointer", ""), definition.secret)
+    return refusal.message if secret is None else f"The value at {secret} cannot be used."
 
 
 def _details(call: ToolCall, limits: Limits) -> str:
@@ -134,6 +150,8 @@ def _describe(approval: Approval, definition: ToolDefinition) -> None:
     approval.schema_text = definition.schema_text
     approval.tool_definition = definition_text(definition)
     approval.tool_sha256 = definition.sha256
+    # What was secret when it was asked stays so.
+    approval.secrets = secret_places.store([*secret_places.read(approval.secrets), *definition.secret])
     approval.note_required = definition.note_required
     approval.run_within_s = definition.run_within_s
 
@@ -142,8 +160,8 @@ def _fill(approval: Approval, definition: ToolDefinition, details: str, limits: 
     _describe(approval, definition)
     approval.details = details
     approval.details_sha256 = sha256_hex(details)
-    approval.title = render_title(definition.title, definition.name, details, limits)
-    warnings = _warnings(definition, details, limits)
+    _render(approval, definition, details, limits)
+    warnings = _warnings(approval, details, limits)
     if not is_text:
         message = "The model sent an object instead of text; it is kept as compact JSON."
         warnings.insert(0, {"code": "arguments_not_text", "path": "", "message": message})

@@ -2,6 +2,7 @@
 
 import json
 
+from gateway.domain import secret_places
 from gateway.domain.arguments import changes
 from gateway.domain.findings.finding import Finding
 from gateway.domain.shortening import shorten
@@ -24,7 +25,10 @@ def mark_if_similar(gateway: Gateway, session: Session, job: Job, approval: Appr
     rejected = approvals.newest_rejected(session, job.id, approval.action)
     if rejected is None or rejected.details is None:
         return
-    places = [change.pointer for change in changes(rejected.details, approval.details, gateway.policy.limits)]
+    secrets = secret_places.read(approval.secrets)
+    differing = [change.pointer for change in changes(rejected.details, approval.details, gateway.policy.limits)]
+    # The names inside a secret value are as secret as the rest of it.
+    places = list(dict.fromkeys(secret_places.secret_of(pointer, secrets) or pointer for pointer in differing))
     if places:
         warning = Finding("similar_call", "", _message(session, rejected, places)).as_json()
         approval.warnings = json.dumps([warning, *json.loads(approval.warnings)], ensure_ascii=False)

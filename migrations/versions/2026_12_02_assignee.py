@@ -5,7 +5,7 @@ import sqlmodel.sql.sqltypes
 from alembic import op
 
 revision = "2026_12_02_assignee"
-down_revision = "2026_11_30_risk"
+down_revision = "2026_12_01_secrets"
 branch_labels = None
 depends_on = None
 

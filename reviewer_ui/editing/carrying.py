@@ -6,6 +6,7 @@ from typing import Any
 from gateway.domain import json_pointer
 from gateway.domain.json_rewrite import rewrite
 from gateway.domain.json_text import Limits, LiteralValue, dump_literal, parse_literal
+from gateway.domain.secret_places import Pointers
 from gateway.errors import GatewayError
 from reviewer_ui.arguments import Edit, edits_of
 from reviewer_ui.editing.draft import Asked
@@ -25,13 +26,13 @@ class Carried:
     is_readable: bool = True  #: False: what they typed cannot be told from what they saw
 
 
-def carry(typed: Typed, seen: str, details: str, limits: Limits) -> Carried:
+def carry(typed: Typed, seen: str, details: str, secrets: Pointers, limits: Limits) -> Carried:
     """What was typed over ``seen`` as an edit of ``details``: only what the reviewer changed, and only where nobody
     else did. ``seen`` is the text that the form was made of, as ``text_to_edit`` gives it."""
-    now_text = text_to_edit(details, Asked(parse_literal(details, limits)), limits)
-    came = edits_of(seen, now_text, limits)
+    now_text = text_to_edit(details, Asked(parse_literal(details, limits), secrets), limits)
+    came = edits_of(seen, now_text, secrets, limits)
     try:
-        mine_text = edited_text(typed, seen, limits)
+        mine_text = edited_text(typed, seen, (), limits)
         before = parse_literal(seen, limits)
         mine = before if mine_text is None else parse_literal(mine_text, limits)
         now = parse_literal(now_text, limits)
@@ -39,7 +40,9 @@ def carry(typed: Typed, seen: str, details: str, limits: Limits) -> Carried:
         return Carried(typed=Typed(), came=came, kept=[], lost=[], is_readable=False)
     merging = _Merging()
     merged = rewrite(now_text, merging.merge((), before, mine, now), limits)
-    return Carried(typed=Typed(json_text=merged), came=came, kept=edits_of(now_text, merged, limits), lost=merging.lost)
+    return Carried(
+        typed=Typed(json_text=merged), came=came, kept=edits_of(now_text, merged, secrets, limits), lost=merging.lost
+    )
 
 
 @dataclass(slots=True)

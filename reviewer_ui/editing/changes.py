@@ -7,6 +7,7 @@ from typing import Literal
 from gateway.domain.arguments import Change
 from gateway.domain.findings.secret_text import masked
 from gateway.domain.json_text import Limits, Number, parse_literal
+from gateway.domain.secret_places import Pointers, masked_change
 from reviewer_ui.difference import Line, difference
 
 LONG_CHARS = 120  #: a text beyond it, or of several lines, is compared by its lines
@@ -25,8 +26,9 @@ class ChangeView:
     lines: list[Line]
 
 
-def view_changes(changes: Sequence[Change], limits: Limits) -> list[ChangeView]:
-    return [_view(change, limits) for change in changes]
+def view_changes(changes: Sequence[Change], secrets: Pointers, limits: Limits) -> list[ChangeView]:
+    """The changes for people, secrets masked."""
+    return [_view(masked_change(change, secrets), limits) for change in changes]
 
 
 def summary(changes: Sequence[ChangeView]) -> str:

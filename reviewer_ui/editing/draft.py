@@ -9,6 +9,7 @@ from gateway.domain import json_pointer
 from gateway.domain.findings.secret_text import MASK, masked
 from gateway.domain.hidden_text import hidden_places
 from gateway.domain.json_text import Limits, LiteralValue, Number, dump_literal, parse_literal
+from gateway.domain.secret_places import Pointers
 from gateway.errors import GatewayError, InvalidDetails
 from reviewer_ui.editing.control_name import name_of, path_of
 from reviewer_ui.editing.shape import ANYTHING, MAX_DEPTH, Shape
@@ -47,9 +48,10 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The arguments that were asked, and the pointer of the secret in them that may be shown, if any."""
+    """The arguments that were asked, the places of their secrets, and which of them may be shown, if any."""
 
     value: LiteralValue
+    secrets: Pointers = ()
     revealed: str | None = None
 
     def at(self, path: Path) -> LiteralValue:
@@ -60,13 +62,20 @@ class Asked:
             return None
 
     def hides(self, value: LiteralValue, path: Path) -> bool:
-        """True for a text with a secret that is still the asked one: what a reviewer typed is not hidden from them."""
-        return (
-            isinstance(value, str)
-            and value == self.at(path)
-            and self.revealed != json_pointer.from_path(path)
-            and masked(value) != value
-        )
+        """True for a secret that is still the asked one: what a reviewer typed is not hidden from them."""
+        if value != self.at(path) or self.revealed == json_pointer.from_path(path):
+            return False
+        return self.is_secret(path) or (isinstance(value, str) and masked(value) != value)
+
+    def is_secret(self, path: Path) -> bool:
+        """True for a place that the tool calls secret, where something was asked."""
+        if json_pointer.from_path(path) not in self.secrets:
+            return False
+        try:
+            value_at(self.value, path)
+        except LookupError:
+            return False
+        return True
 
 
 def draft_of(value: LiteralValue, shape: Shape, asked: Asked, path: Path = ()) -> Node:
@@ -117,7 +126,7 @@ def member_shape(shape: Shape, name: str) -> Shape:
     return shape.properties.get(name) or shape.more or ANYTHING
 
 
-def value_of(draft: Node, asked: LiteralValue, limits: Limits) -> LiteralValue:
+def value_of(draft: Node, asked: Asked, limits: Limits) -> LiteralValue:
     """The arguments that the draft means. Raises: InvalidDetails with one entry for each control that is wrong."""
     errors: list[dict[str, str]] = []
     value = _value(draft, (), asked, limits, errors)
@@ -140,7 +149,9 @@ def value_at(value: LiteralValue, path: Path) -> LiteralValue:
 
 
 def masked_value(value: LiteralValue, asked: Asked, path: Path = ()) -> LiteralValue:
-    """The value with a mask in the place of each secret in its texts."""
+    """The value with a mask in the place of each secret."""
+    if asked.is_secret(path) and asked.hides(value, path):
+        return MASK
     match value:
         case str():
             return masked(value) if asked.hides(value, path) else value
@@ -152,21 +163,21 @@ def masked_value(value: LiteralValue, asked: Asked, path: Path = ()) -> LiteralV
             return value
 
 
-def unmasked(value: LiteralValue, asked: LiteralValue, path: Path, errors: list[dict[str, str]]) -> LiteralValue:
+def unmasked(value: LiteralValue, asked: Asked, path: Path, errors: list[dict[str, str]]) -> LiteralValue:
     """The value with what each mask stands for: what was asked at the same place."""
-    match value, asked:
-        case str(), str() if value == masked(asked):
-            return asked
-        case str(), _ if MASK in value and not (isinstance(asked, str) and MASK in asked):
+    old = asked.at(path)
+    if value == MASK and asked.is_secret(path):
+        return old
+    match value, old:
+        case str(), str() if value == masked(old):
+            return old
+        case str(), _ if MASK in value and not (isinstance(old, str) and MASK in old):
             message = f"{MASK} stands for a secret that was asked at another place. Reveal it there to use it here."
             errors.append({"pointer": json_pointer.from_path(path), "message": message})
         case dict(), _:
-            old = asked if isinstance(asked, dict) else {}
-            return {name: unmasked(item, old.get(name), (*path, name), errors) for name, item in value.items()}
+            return {name: unmasked(item, asked, (*path, name), errors) for name, item in value.items()}
         case list(), _:
-            items = asked if isinstance(asked, list) else []
-            pairs = zip(value, [*items, *[None] * len(value)], strict=False)
-            return [unmasked(item, old, (*path, index), errors) for index, (item, old) in enumerate(pairs)]
+            return [unmasked(item, asked, (*path, index), errors) for index, item in enumerate(value)]
     return value
 
 
@@ -214,7 +225,7 @@ def _as_json(value: LiteralValue) -> Node:
     return Node("json", escape_hidden(dump_literal(value)))
 
 
-def _value(node: Node, path: Path, asked: LiteralValue, limits: Limits, errors: list[dict[str, str]]) -> LiteralValue:
+def _value(node: Node, path: Path, asked: Asked, limits: Limits, errors: list[dict[str, str]]) -> LiteralValue:
     match node.kind:
         case "object":
             return {name: _value(child, (*path, name), asked, limits, errors) for name, child in node.members.items()}
@@ -230,7 +241,7 @@ def _value(node: Node, path: Path, asked: LiteralValue, limits: Limits, errors: 
             )
 
 
-def _plain_value(node: Node, asked: LiteralValue, wrong: Wrong) -> LiteralValue:
+def _plain_value(node: Node, asked: Asked, wrong: Wrong) -> LiteralValue:
     match node.kind:
         case "text":
             return node.text
@@ -241,7 +252,7 @@ def _plain_value(node: Node, asked: LiteralValue, wrong: Wrong) -> LiteralValue:
         case "number":
             return _number(node.text, wrong)
         case "kept":
-            return _kept(node.text, asked, wrong)
+            return _kept(node.text, asked.value, wrong)
         case _:
             return None
 
@@ -264,14 +275,10 @@ def _kept(name: str, asked: LiteralValue, wrong: Wrong) -> LiteralValue:
         return None
 
 
-def _json(text: str, path: Path, asked: LiteralValue, limits: Limits, errors: list[dict[str, str]]) -> LiteralValue:
+def _json(text: str, path: Path, asked: Asked, limits: Limits, errors: list[dict[str, str]]) -> LiteralValue:
     try:
         value = parse_literal(text, limits)
     except GatewayError as error:
         errors.append({"pointer": json_pointer.from_path(path), "message": error.message})
         return None
-    try:
-        old = value_at(asked, path)
-    except LookupError:
-        old = None
-    return unmasked(value, old, path, errors)
+    return unmasked(value, asked, path, errors)

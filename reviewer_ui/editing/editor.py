@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gateway.domain import secret_places
 from gateway.domain.arguments import Change, changes
 from gateway.domain.json_rewrite import rewrite
 from gateway.domain.json_text import Limits, parse_literal
+from gateway.domain.secret_places import Pointers
 from gateway.errors import GatewayError, InvalidDetails, InvalidJson, TooLarge
 from reviewer_ui.editing.changes import ChangeView, summary, view_changes
 from reviewer_ui.editing.control_name import COUNT, KEY, SET
@@ -60,26 +62,27 @@ def text_to_edit(text: str, asked: Asked, limits: Limits) -> str:
     return escape_hidden(rewrite(text, masked_value(parse_literal(text, limits), asked), limits))
 
 
-def edited_text(typed: Typed, details: str, limits: Limits) -> str | None:
+def edited_text(typed: Typed, details: str, secrets: Pointers, limits: Limits) -> str | None:
     """The arguments that were typed, exact; None when they are the asked ones.
 
     The form changes only the literals that were edited in the asked text; JSON
     is taken as it was typed. Raises: InvalidDetails; InvalidJson; TooLarge;
     InvalidRequest for a form that is not one of ours.
     """
-    asked = parse_literal(details, limits)
+    asked = Asked(parse_literal(details, limits), secrets)
     draft = read_draft(typed.fields)
     if draft is not None:
         value = value_of(draft, asked, limits)
-        return None if value == asked else rewrite(details, value, limits)
-    if typed.json_text is None or typed.json_text == text_to_edit(details, Asked(asked), limits):
+        return None if value == asked.value else rewrite(details, value, limits)
+    if typed.json_text is None or typed.json_text == text_to_edit(details, asked, limits):
         return None
-    value = parse_literal(typed.json_text, limits)
+    text = secret_places.unmasked(typed.json_text, details, secrets, limits)
+    value = parse_literal(text, limits)
     errors: list[dict[str, str]] = []
     meant = unmasked(value, asked, (), errors)
     if errors:
         raise InvalidDetails(errors=errors)
-    return None if meant == asked else rewrite(typed.json_text, meant, limits)
+    return None if meant == asked.value else rewrite(text, meant, limits)
 
 
 def draft_in(typed: Typed, details: str, shape: Shape, asked: Asked, limits: Limits) -> Node:
@@ -89,7 +92,7 @@ def draft_in(typed: Typed, details: str, shape: Shape, asked: Asked, limits: Lim
         if asked.revealed is not None:
             reveal_in(draft, asked)
         return draft
-    edited = edited_text(typed, details, limits)
+    edited = edited_text(typed, details, asked.secrets, limits)
     return draft_of(parse_literal(details if edited is None else edited, limits), shape, asked)
 
 
@@ -97,6 +100,7 @@ def edit(
     typed: Typed,
     details: str,
     schema_text: str | None,
+    secrets: Pointers,
     limits: Limits,
     *,
     view: str = "form",
@@ -104,8 +108,8 @@ def edit(
     revealed: str | None = None,
 ) -> Editor:
     """The editor as the page shows it, with all that was typed. A text that is no JSON stays where it was typed."""
-    asked, shape = Asked(parse_literal(details, limits), revealed), shape_of(schema_text)
-    edited, refusal = _attempt(typed, details, limits)
+    asked, shape = Asked(parse_literal(details, limits), secrets, revealed), shape_of(schema_text)
+    edited, refusal = _attempt(typed, details, secrets, limits)
     errors = _errors(error) or _errors(refusal)
     if refusal is not None:
         view = "form" if typed.fields else "json"  # what is wrong can be put right only where it was typed
@@ -119,9 +123,9 @@ def edit(
         view=view if view in VIEWS else "form",
         form=form,
         json_text=json_text,
-        seen=text_to_edit(details, Asked(asked.value), limits),
+        seen=text_to_edit(details, Asked(asked.value, secrets), limits),
         changes=made,
-        compared=view_changes(made, limits),
+        compared=view_changes(made, secrets, limits),
         typed_text=plain_text(typed) if refusal is not None and typed.fields else json_text,
         is_edited=edited is not None or refusal is not None,
         errors=[one for one in errors if one["pointer"] not in shown],
@@ -145,9 +149,9 @@ def _errors(error: GatewayError | None) -> list[dict[str, str]]:
             return []
 
 
-def _attempt(typed: Typed, details: str, limits: Limits) -> tuple[str | None, GatewayError | None]:
+def _attempt(typed: Typed, details: str, secrets: Pointers, limits: Limits) -> tuple[str | None, GatewayError | None]:
     try:
-        return edited_text(typed, details, limits), None
+        return edited_text(typed, details, secrets, limits), None
     except GatewayError as refusal:
         return None, refusal
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from gateway.domain import json_pointer
 from gateway.domain.findings.python_code import is_code
-from gateway.domain.findings.secret_text import masked
 from gateway.domain.findings.strings import Text
 from gateway.domain.json_text import LiteralValue, dump_literal, parse_literal
 from gateway.errors import GatewayError
@@ -48,6 +47,7 @@ class Field:
     is_long: bool = False
     is_required: bool = False
     is_secret: bool = False
+    is_named_secret: bool = False  #: the tool says so
     can_remove: bool = False
     can_null: bool = False
     fields: list["Field"] = field(default_factory=list)
@@ -122,10 +122,18 @@ class _Viewer:
         return Field(**fixed, kind="array", text="", fields=items, columns=_columns(items, shape))
 
     def _kept(self, node: Node, fixed: dict[str, Any]) -> Field:
-        value = self.asked.at(_kept_path(node.text))
+        path = _kept_path(node.text)
+        value = masked_value(self.asked.at(path), self.asked, path)
         shown = value if isinstance(value, str) else indented(value)
-        is_secret = isinstance(value, str) and masked(value) != value
-        return Field(**fixed, kind="kept", text=name_of(_kept_path(node.text)), shown=shown, is_secret=is_secret)
+        is_secret = self.asked.hides(self.asked.at(path), path)
+        return Field(
+            **fixed,
+            kind="kept",
+            text=name_of(path),
+            shown=shown,
+            is_secret=is_secret,
+            is_named_secret=self.asked.is_secret(path),
+        )
 
     def _scalar(self, node: Node, shape: Shape, label: str, fixed: dict[str, Any]) -> Field:
         shown, code = _to_read(node, label)

@@ -106,7 +106,12 @@ def test_an_empty_file_has_no_tools(load: Load) -> None:
     [
         ("colour", 'colour = "red"'),
         ("retries", "retries = 0"),
-        ("secret", 'secret = ["/card_number"]'),
+        ("secret", 'secret = "/card_number"'),
+        ("secret", 'secret = ["card_number"]'),
+        ("secret", 'secret = ["/card~2number"]'),
+        ("secret", 'secret = [""]'),
+        ("secret", 'secret = ["/*"]'),
+        ("secret", 'secret = ["/misspelt"]'),
         ("signing", "signing = true"),
         ("timeout_s", 'timeout_s = "30"'),
         ("timeout_s", "timeout_s = 0"),

@@ -16,7 +16,7 @@ APPROVE = ("verdict", "approve")
 
 
 def carried(seen, typed, now):
-    return carry(Typed(json_text=typed), seen, now, LIMITS)
+    return carry(Typed(json_text=typed), seen, now, (), LIMITS)
 
 
 @pytest.mark.parametrize(

@@ -288,7 +288,7 @@ def test_secret_is_hidden_until_somebody_reveals_it_and_the_log_says_who(reviewe
     seen = load_events(gateway, made.job_id or "")[-1]
     assert (seen.name, seen.approval_id) == ("approval.revealed", made.id)
     facts = json.loads(seen.data)
-    assert (facts["path"], facts["by"], facts["person_id"]) == ("/token", reviewer.person.name, reviewer.person.id)
+    assert (facts["paths"], facts["by"], facts["person_id"]) == (["/token"], reviewer.person.name, reviewer.person.id)
     assert TOKEN not in reviewer.get(at(made)).text
 
 
@@ -334,7 +334,7 @@ def test_arguments_of_too_many_values_for_a_form_are_edited_as_json(reviewer, ga
 
 
 def form_of(details, schema_text="{}", **options):
-    return edit(Typed(), details, schema_text, LIMITS, **options)
+    return edit(Typed(), details, schema_text, (), LIMITS, **options)
 
 
 @pytest.mark.parametrize(
@@ -370,7 +370,8 @@ def comes_back(details, schema_text="{}"):
     made = form_of(details, schema_text)
     fields = dict(sent(made.form)) if made.form else {}
     as_json = Typed(json_text=made.json_text.replace("\r\n", "\n").replace("\r", "\n"))
-    return edited_text(Typed(fields=fields), details, LIMITS) is None and edited_text(as_json, details, LIMITS) is None
+    edits = [edited_text(typed, details, (), LIMITS) for typed in (Typed(fields=fields), as_json)]
+    return edits == [None, None]
 
 
 @pytest.mark.skipif(not BFCL.is_file(), reason="the real tool calls are not here: ../shared/data beside the project")
