@@ -29,6 +29,7 @@ ACCESS = {
     ("post", "/api/v1/approvals/{approval_id}/undo"): DECIDERS,
     ("post", "/api/v1/approvals/{approval_id}/extend"): DECIDERS,
     ("post", "/api/v1/approvals/{approval_id}/assignment"): DECIDERS,
+    ("post", "/api/v1/approvals/{approval_id}/reveal"): DECIDERS,
     ("post", "/api/v1/approvals/{approval_id}/resolution"): DECIDERS,
     ("get", "/api/v1/decisions"): READERS,
     ("get", "/api/v1/tools"): READERS,
