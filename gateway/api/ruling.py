@@ -79,7 +79,6 @@ EXTENSION_EXAMPLES: dict[str, Any] = {
 ASSIGNMENT_EXAMPLES: dict[str, Any] = {
     "take": {"summary": "Take it", "value": {"assignee": "me"}},
     "give": {"summary": "Give it to somebody", "value": {"assignee": "rita@example.com"}},
-    "give_back": {"summary": "Give it back", "value": {"assignee": None}},
 }
 REVEAL_EXAMPLES: dict[str, Any] = {
     "one": {"summary": "One of them", "value": {"pointers": ["/card_number"]}},

@@ -2,11 +2,12 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import TypeAlias, cast
 
+from gateway.domain import json_pointer
 from gateway.domain.json_scanner import LIMITS, Limits, decode, scan
 from gateway.errors import InvalidJson
 
@@ -27,6 +28,7 @@ __all__ = [
     "parse_exact",
     "parse_literal",
     "place_at",
+    "place_of",
     "require_object",
     "slice_at",
 ]
@@ -107,10 +109,21 @@ def lenient_slice_at(text: str, path: Sequence[str | int]) -> str | None:
 
 
 def place_at(text: str, path: Sequence[str | int]) -> tuple[int, int] | None:
-    """Start and end of the value at ``path``, in a text that the json module has read. An index may be in digits."""
+    """Start and end of the value at ``path``, in a text that the json module has read."""
+    return _descend(text, path, lambda name, step: name == step)
+
+
+def place_of(text: str, pointer: str) -> tuple[int, int] | None:
+    """As ``place_at``, of a JSON Pointer, whose digits are an index in an array and a name in an object."""
+    return _descend(text, json_pointer.to_path(pointer), lambda name, step: str(name) == step)
+
+
+def _descend(
+    text: str, path: Sequence[str | int], is_step: Callable[[str | int, str | int], bool]
+) -> tuple[int, int] | None:
     start = _skip_space(text, 0)
     for step in path:
-        found = [at for name, at, _ in entries(text, start) if str(name) == str(step)]
+        found = [at for name, at, _ in entries(text, start) if is_step(name, step)]
         if not found:
             return None
         start = found[-1]

@@ -12,7 +12,7 @@ from gateway.domain import json_pointer
 from gateway.domain.arguments import Change
 from gateway.domain.findings.finding import Finding
 from gateway.domain.findings.secret_text import MASK
-from gateway.domain.json_text import LIMITS, Limits, compact, parse, place_at
+from gateway.domain.json_text import LIMITS, Limits, compact, parse, place_of
 from gateway.errors import InvalidJson, TooLarge
 
 MAX_POINTERS = 100
@@ -96,7 +96,7 @@ def values(text: str, pointers: Pointers) -> dict[str, str]:
 
 def places(text: str, pointers: Pointers) -> dict[str, tuple[int, int]]:
     """Start and end of the value at each pointer; pointers to nothing are left out."""
-    found = {pointer: place_at(text, json_pointer.to_path(pointer)) for pointer in pointers}
+    found = {pointer: place_of(text, pointer) for pointer in pointers}
     return {pointer: place for pointer, place in found.items() if place is not None}
 
 
