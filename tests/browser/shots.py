@@ -43,22 +43,11 @@ def test_pictures(open_desk: Callable[..., Desk], look: str) -> None:
     desk.page.get_by_role("button", name="Form").click()
     desk.page.locator(".argument.changed").wait_for()
     shoot("edited")
-    goods = order_goods(desk.gateway)
-    desk.open(f"/approvals/{goods.id}")
-    desk.page.locator('[name="/lines/0/price"]').fill("199.00")
-    desk.page.get_by_text("Approve with 1 edit").wait_for()
-    desk.page.get_by_role("button", name="Changes").click()
-    desk.page.get_by_role("button", name="Form").click()
-    desk.page.locator("td.changed").scroll_into_view_if_needed()
+    edit_table(desk)
     shoot("table")
-    desk.open(f"/approvals/{shop.critical.id}")
-    shoot("critical")
-    desk.open(f"/approvals/{shop.hidden.id}")
-    shoot("hidden")
-    desk.open(f"/approvals/{shop.doubtful.id}")
-    shoot("doubt")
-    desk.open(f"/approvals/{shop.decided.id}")
-    shoot("decided")
+    for name in ("critical", "hidden", "doubtful", "decided"):
+        desk.open(f"/approvals/{getattr(shop, name).id}")
+        shoot(name)
     desk.open(f"/approvals/{shop.address.id}")
     decide(desk.gateway, desk.person, shop.address)
     desk.page.locator("[data-settled]").wait_for()
@@ -83,3 +72,13 @@ def test_pictures(open_desk: Callable[..., Desk], look: str) -> None:
     for name in ("tools", "settings"):
         desk.open(f"/{name}")
         shoot(name)
+
+
+def edit_table(desk: Desk) -> None:
+    """A call with a list of flat objects is open, and one of their values is changed."""
+    desk.open(f"/approvals/{order_goods(desk.gateway).id}")
+    desk.page.locator('[name="/lines/0/price"]').fill("199.00")
+    desk.page.get_by_text("Approve with 1 edit").wait_for()
+    desk.page.get_by_role("button", name="Changes").click()
+    desk.page.get_by_role("button", name="Form").click()
+    desk.page.locator("td.changed").scroll_into_view_if_needed()

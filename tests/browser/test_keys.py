@@ -134,8 +134,8 @@ def test_m_takes_the_open_call_and_gives_it_back(desk: Desk) -> None:
     page.keyboard.press("m")
     page.get_by_role("button", name="Give it back").wait_for()
     assert load_approval(desk.gateway, refund.id).assignee == desk.person.id
-    assert page.locator('[data-count="mine"]').inner_text() == "1"
-    assert page.locator(f"#row-{refund.id} .whose").inner_text().endswith("you")
+    expect(page.locator('[data-count="mine"]')).to_have_text("1")
+    expect(page.locator(f"#row-{refund.id} .whose")).to_contain_text("with you")
     page.keyboard.press("m")
     page.get_by_role("button", name="Take it").wait_for()
 

@@ -236,7 +236,7 @@ def test_edit_of_arguments_that_changed_meanwhile_is_refused_and_kept(reviewer, 
 
     shown = Page(response.text)
     assert response.status_code == 409
-    assert (fields_of(shown, approval)["/tags/0"], fields_of(shown, approval)["/amount"]) == ("mine", "249.00")
+    assert (fields_of(shown, approval)["/tags/0"], fields_of(shown, approval)["/amount"]) == ("mine", "250.00")
     assert load_approval(gateway, approval.id).status == "pending"
 
 
@@ -498,6 +498,7 @@ def test_flat_objects_are_a_table_with_a_column_for_each_key_also_those_beyond_t
     assert [len(row) for row in (first, second, third)] == [4, 4, 4]
     assert page.form(at(lines, "/decision")).fields["/lines/0/extra"] == "x"
     assert "not there" in second[1]
+    assert "not there" in third[3]
     assert "null" in second[2]
     assert "not there" not in second[0]  # it is there, and empty
 

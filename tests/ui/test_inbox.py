@@ -10,6 +10,13 @@ def test_empty_inbox_says_so(reviewer):
     assert "Nothing is waiting" in reviewer.open("/").text
 
 
+def test_search_that_finds_nothing_does_not_say_that_all_is_done(reviewer, gateway):
+    ask(gateway, call("write"))
+
+    assert "All done" not in reviewer.open("/?q=nothing+like+it").text
+    assert "No call is open" in reviewer.open("/?q=nothing+like+it").text
+
+
 def test_calls_wait_in_the_order_in_which_they_were_asked(reviewer, gateway):
     for number in range(3):
         ask(gateway, call("refund", f'{{"order_id": "ord_{number}", "amount": 1.50}}'))
