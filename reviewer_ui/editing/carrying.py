@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.domain import json_pointer
+from gateway.domain.arguments import Change
 from gateway.domain.json_rewrite import rewrite
 from gateway.domain.json_text import Limits, LiteralValue, dump_literal, parse_literal
-from gateway.domain.secret_places import Pointers
+from gateway.domain.secret_places import Pointers, masked_change
 from gateway.errors import GatewayError
 from reviewer_ui.arguments import Edit, edits_of
 from reviewer_ui.editing.draft import Asked
@@ -38,7 +39,7 @@ def carry(typed: Typed, seen: str, details: str, secrets: Pointers, limits: Limi
         now = parse_literal(now_text, limits)
     except GatewayError:
         return Carried(typed=Typed(), came=came, kept=[], lost=[], is_readable=False)
-    merging = _Merging()
+    merging = _Merging(secrets)
     merged = rewrite(now_text, merging.merge((), before, mine, now), limits)
     return Carried(
         typed=Typed(json_text=merged), came=came, kept=edits_of(now_text, merged, secrets, limits), lost=merging.lost
@@ -47,6 +48,7 @@ def carry(typed: Typed, seen: str, details: str, secrets: Pointers, limits: Limi
 
 @dataclass(slots=True)
 class _Merging:
+    secrets: Pointers
     lost: list[Edit] = field(default_factory=list)
 
     def merge(
@@ -62,7 +64,9 @@ class _Merging:
             case list(), list(), list() if len(before) == len(mine) == len(now):
                 triples = zip(before, mine, now, strict=True)
                 return [self.merge((*path, index), *triple) for index, triple in enumerate(triples)]
-        self.lost.append(Edit(json_pointer.from_path(path), _json(now), _json(mine)))
+        edit = Change(json_pointer.from_path(path), "changed", _json(now), _json(mine))
+        hidden = masked_change(edit, self.secrets)
+        self.lost.append(Edit(hidden.pointer, hidden.before, hidden.after))
         return now
 
     def _members(

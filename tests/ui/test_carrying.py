@@ -19,6 +19,15 @@ def carried(seen, typed, now):
     return carry(Typed(json_text=typed), seen, now, (), LIMITS)
 
 
+def test_secret_that_was_typed_is_not_told_when_its_edit_is_lost():
+    made = carry(
+        Typed(json_text='{"card": {"number": "4111"}}'), '{"card": {"number": "••••"}}', '{"card": 7}',
+        ("/card/number",), LIMITS,
+    )  # fmt: skip
+
+    assert [(one.pointer, one.before, one.after) for one in made.lost] == [("/card", "7", '{"number":"••••"}')]
+
+
 @pytest.mark.parametrize(
     ("typed", "now", "merged", "lost"),
     [
