@@ -137,7 +137,8 @@ def review_page(
     with gateway.database.read() as session:
         listed = read_list(session, person, review.now, search)
         just_decided = read_just_decided(session, decided, review.now)
-    typed = typed or Typed(view=request.query_params.get("view", "form"))
+    if typed is None or not may_decide(person.role):  # whoever may decide nothing has no form to type in
+        typed = Typed(view=request.query_params.get("view", "form"))
     carried = _carried(review, typed, gateway)
     if carried is not None:
         error = error or StaleDetails(details_sha256=review.approval.details_sha256)

@@ -5,8 +5,9 @@ by its place in the text, so that every other byte stays as it was written.
 """
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from gateway.domain import json_pointer
 from gateway.domain.arguments import Change
@@ -24,16 +25,17 @@ _FOUND = "This was found in a secret value: reveal it to see what it is."
 _WORDS = {"schema_mismatch": "this secret value does not satisfy the schema"}
 
 
-def check_pointers(pointers: object, properties: Collection[str]) -> str | None:
+def check_pointers(pointers: object, schema: Mapping[str, Any]) -> str | None:
     """A sentence that says why these cannot be a tool's secret places, None if they can.
 
-    ``properties`` are the argument names of the tool's schema: a misspelt
-    pointer would hide nothing, and nobody would notice.
+    ``schema`` is that of the tool's arguments: a misspelt pointer would hide
+    nothing, and nobody would notice. A place inside a list is no secret place:
+    its value moves when another item is taken out.
     """
     if not isinstance(pointers, list | tuple) or len(pointers) > MAX_POINTERS:
         return f'must be a list of at most {MAX_POINTERS} JSON Pointers, like ["/card_number"]'
     for pointer in pointers:
-        if sentence := _flaw(pointer, properties):
+        if sentence := _flaw(pointer, schema):
             # A pointer is no value: it can be quoted.
             return f"{pointer!r}: {sentence}"
     return None
@@ -63,14 +65,14 @@ def masked(text: str, pointers: Pointers) -> str:
 
 
 def shown(text: str, pointers: Pointers, limits: Limits = LIMITS) -> str:
-    """As ``masked``; a text that cannot be read, in which no place can be told from another, is a mask as a whole."""
+    """As ``masked``; what cannot be read as an object, where no place is told from another, is a mask as a whole."""
     if not pointers:
         return text
     try:
-        parse(text, limits)
+        value = parse(text, limits)
     except (InvalidJson, TooLarge):
         return MASK
-    return masked(text, pointers)
+    return masked(text, pointers) if isinstance(value, dict) else MASK
 
 
 def unmasked(text: str, asked: str, pointers: Pointers, limits: Limits = LIMITS) -> str:
@@ -95,9 +97,25 @@ def values(text: str, pointers: Pointers) -> dict[str, str]:
 
 
 def places(text: str, pointers: Pointers) -> dict[str, tuple[int, int]]:
-    """Start and end of the value at each pointer; pointers to nothing are left out."""
-    found = {pointer: place_of(text, pointer) for pointer in pointers}
-    return {pointer: place for pointer, place in found.items() if place is not None}
+    """Start and end of each secret value, by its pointer; pointers to nothing are left out.
+
+    What is no object though the way to a secret leads through it, as when a
+    model wraps one in a list, is a secret value as a whole.
+    """
+    found = (_place(text, pointer) for pointer in pointers)
+    return dict(one for one in found if one is not None)
+
+
+def _place(text: str, pointer: str) -> tuple[str, tuple[int, int]] | None:
+    path = json_pointer.to_path(pointer)
+    for length in range(len(path) + 1):
+        upto = json_pointer.from_path(path[:length])
+        place = place_of(text, upto)
+        if place is None:
+            return None
+        if length == len(path) or text[place[0]] != "{":
+            return upto, place
+    return None
 
 
 def secret_of(pointer: str, pointers: Pointers) -> str | None:
@@ -133,7 +151,7 @@ def _told(finding: Finding, pointers: Pointers) -> Finding:
     return finding if secret is None else Finding(finding.code, secret, _WORDS.get(finding.code, _FOUND))
 
 
-def _flaw(pointer: object, properties: Collection[str]) -> str | None:
+def _flaw(pointer: object, schema: Any) -> str | None:
     if not isinstance(pointer, str):
         return "must be text"
     try:
@@ -142,9 +160,13 @@ def _flaw(pointer: object, properties: Collection[str]) -> str | None:
         return str(error)
     if not path:
         return "the whole of the arguments cannot be secret: name its members"
-    if not set(path).isdisjoint({"*", "-"}):
-        # RFC 6901 knows no wildcard: they would be names of members, and hide nothing.
-        return "* and - stand for no member: name the list itself to hide all of it"
-    if properties and path[0] not in properties:
-        return f"the schema has no argument {path[0]!r}"
+    for step in path:
+        schema = schema if isinstance(schema, Mapping) else {}
+        properties = schema.get("properties") or {}
+        # RFC 6901 knows no wildcard: * and - would be names of members, and hide nothing.
+        if "items" in schema or (step not in properties and (step.isdecimal() or step in {"*", "-"})):
+            return "items of a list change their places: name the list itself to hide all of it"
+        if properties and step not in properties:
+            return f"the schema has no argument {step!r} there"
+        schema = properties.get(step)
     return None

@@ -51,7 +51,7 @@ def _check_schema_and_title(definition: ToolDefinition) -> None:
     except GatewayError as error:
         raise invalid(definition.name, "parameters", error.message) from error
     properties = schema.get("properties", {})
-    if sentence := secret_places.check_pointers(definition.secret, properties):
+    if sentence := secret_places.check_pointers(definition.secret, schema):
         raise invalid(definition.name, "secret", sentence)
     if definition.title is None:
         return

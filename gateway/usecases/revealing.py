@@ -38,7 +38,7 @@ def reveal(
         now = gateway.database.now(session)
         modified = None if progress.is_held(approval, now) else approval.modified_details
         revealed = Revealed(_values(approval.details, wanted), _values(modified, wanted))
-        seen = [pointer for pointer in wanted if pointer in revealed.values | revealed.modified_values]
+        seen = list(revealed.values | revealed.modified_values)
         if seen:
             events.record(
                 session, job, EventName.APPROVAL_REVEALED, now, approval=approval,
@@ -51,8 +51,9 @@ def _wanted(approval: Approval, pointers: Sequence[str] | None) -> Sequence[str]
     secrets = secret_places.read(approval.secrets)
     if pointers is None:
         return secrets
+    known = {*secrets, *_values(approval.details, secrets)}
     for place, pointer in enumerate(pointers):
-        if pointer not in secrets and not _looks_secret(approval, pointer):
+        if pointer not in known and not _looks_secret(approval, pointer):
             message = "is no secret of this call"
             raise InvalidRequest(
                 f"The pointer {message}.", errors=[{"pointer": f"/pointers/{place}", "message": message}]

@@ -68,14 +68,16 @@ class Asked:
         return self.is_secret(path) or (isinstance(value, str) and masked(value) != value)
 
     def is_secret(self, path: Path) -> bool:
-        """True for a place that the tool calls secret, where something was asked."""
-        if json_pointer.from_path(path) not in self.secrets:
+        """True for a place that the tool calls secret, where something was asked (see ``secret_places.places``)."""
+        pointer = json_pointer.from_path(path)
+        is_on_the_way = any(one.startswith(f"{pointer}/") for one in self.secrets)
+        if pointer not in self.secrets and not is_on_the_way:
             return False
         try:
-            value_at(self.value, path)
+            value = value_at(self.value, path)
         except LookupError:
             return False
-        return True
+        return pointer in self.secrets or not isinstance(value, dict)
 
 
 def draft_of(value: LiteralValue, shape: Shape, asked: Asked, path: Path = ()) -> Node:
@@ -236,12 +238,13 @@ def _value(node: Node, path: Path, asked: Asked, limits: Limits, errors: list[di
         case _:
             return _plain_value(
                 node,
+                path,
                 asked,
                 lambda message: errors.append({"pointer": json_pointer.from_path(path), "message": message}),
             )
 
 
-def _plain_value(node: Node, asked: Asked, wrong: Wrong) -> LiteralValue:
+def _plain_value(node: Node, path: Path, asked: Asked, wrong: Wrong) -> LiteralValue:
     match node.kind:
         case "text":
             return node.text
@@ -252,7 +255,7 @@ def _plain_value(node: Node, asked: Asked, wrong: Wrong) -> LiteralValue:
         case "number":
             return _number(node.text, wrong)
         case "kept":
-            return _kept(node.text, asked.value, wrong)
+            return _kept(node.text, path, asked.value, wrong)
         case _:
             return None
 
@@ -267,12 +270,23 @@ def _number(text: str, wrong: Wrong) -> LiteralValue:
     return Number(literal)
 
 
-def _kept(name: str, asked: LiteralValue, wrong: Wrong) -> LiteralValue:
+def _kept(name: str, path: Path, asked: LiteralValue, wrong: Wrong) -> LiteralValue:
     try:
-        return value_at(asked, path_of(name))
+        kept = path_of(name)
+        # Elsewhere it would be shown: what a page keeps may be a secret.
+        if _is_same_place(path, kept):
+            return value_at(asked, kept)
     except (LookupError, ValueError):
-        wrong("What was kept here is no longer among the arguments.")
-        return None
+        pass
+    wrong("What was kept here is no longer among the arguments.")
+    return None
+
+
+def _is_same_place(path: Path, kept: tuple[str, ...]) -> bool:
+    """True for the same place, or that of another item of the same list: those change their places."""
+    return len(path) == len(kept) and all(
+        was.isdecimal() if isinstance(step, int) else step == was for step, was in zip(path, kept, strict=True)
+    )
 
 
 def _json(text: str, path: Path, asked: Asked, limits: Limits, errors: list[dict[str, str]]) -> LiteralValue:

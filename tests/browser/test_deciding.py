@@ -61,7 +61,7 @@ def test_toast_goes_when_there_is_nothing_to_undo_any_more(desk: Desk) -> None:
     toast = page.locator("[data-toast] [data-left]")
     toast.wait_for()
 
-    toast.evaluate("(time) => time.dataset.exp = String(Date.now() + 1200)")
+    toast.evaluate("(time) => time.dateTime = new Date(Date.now() + 1200).toISOString()")
 
     expect(page.locator("[data-toast]")).to_have_count(0)
 

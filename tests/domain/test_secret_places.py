@@ -21,12 +21,12 @@ from gateway.domain.secret_places import masked, shown, unmasked, values
         ('{"s": null, "n": 12345678901234567890}', ["/s"], '{"s": "••••", "n": 12345678901234567890}'),
         ('{"s": 12.50}', ["/s"], '{"s": "••••"}'),
         ('{"s": ""}', ["/s"], '{"s": "••••"}'),
-        ('{"l": ["a", {"x": "b"}]}', ["/l/1/x"], '{"l": ["a", {"x": "••••"}]}'),
-        ('{"l": ["a", "b"]}', ["/l/00", "/l/2", "/l/x"], '{"l": ["a", "b"]}'),
+        ('{"l": ["a", {"x": "b"}]}', ["/l/1/x"], '{"l": "••••"}'),
+        ('{"l": ["a", "b"]}', ["/l/00", "/l/2", "/l/x"], '{"l": "••••"}'),
         ('{"l": {"0": "a"}}', ["/l/0"], '{"l": {"0": "••••"}}'),
         ('{"a/b": 1, "c~d": 2, "~1": 3}', ["/a~1b", "/c~0d", "/~01"], '{"a/b": "••••", "c~d": "••••", "~1": "••••"}'),
         ('{"\\u0073": "x"}', ["/s"], '{"\\u0073": "••••"}'),
-        ('{"a": 1}', ["/s", "/a/b"], '{"a": 1}'),
+        ('{"a": 1}', ["/s", "/a/b"], '{"a": "••••"}'),
         ('  {"s":"x"}\n', ["/s"], '  {"s":"••••"}\n'),
     ],
 )
@@ -71,7 +71,7 @@ def test_change_of_a_secret_or_around_one_is_masked():
     seen = [secret_places.masked_change(change, secrets) for change in changes(before, after)]
     assert [(one.pointer, one.before, one.after) for one in seen] == [
         ("/s", '"••••"', '"••••"'),
-        ("/o", '{"s":"••••","t":1}', '"flat"'),
+        ("/o", '{"s":"••••","t":1}', '"••••"'),
         ("/p", "1", "2"),
     ]
 
@@ -88,18 +88,48 @@ def test_findings_in_a_secret_say_that_there_is_something_and_not_what():
     assert "hidden" not in told[0].message
 
 
+SCHEMA = {
+    "properties": {
+        "s": {"properties": {"pin": {}, "0": {}}},
+        "l": {"type": "array", "items": {"properties": {"x": {}}}},
+        "free": {},
+    }
+}
+
+
 @pytest.mark.parametrize(
     "pointers",
-    ["/s", [1], ["s"], [""], ["/s/~"], ["/s/~2"], ["/l/*"], ["/l/-"], ["/misspelt"], ["/s"] * 101, {"/s": 1}],
-)
+    [
+        "/s", [1], ["s"], [""], ["/s/~"], ["/s/~2"], ["/l/*"], ["/l/-"], ["/misspelt"], ["/s"] * 101, {"/s": 1},
+        ["/s/pni"], ["/l/0/x"], ["/l/x"], ["/free/0"], ["/free/*/x"],
+    ],
+)  # fmt: skip
 def test_unusable_pointers_are_refused(pointers):
-    assert secret_places.check_pointers(pointers, ["s", "l"])
+    assert secret_places.check_pointers(pointers, SCHEMA)
 
 
-@pytest.mark.parametrize("pointers", [[], ["/s"], ("/s", "/l/0/x"), ["/s/a~1b~0"]])
+@pytest.mark.parametrize("pointers", [[], ["/s"], ("/s/pin", "/l"), ["/s/0"], ["/free/a~1b~0"]])
 def test_usable_pointers_are_taken(pointers):
-    assert secret_places.check_pointers(pointers, ["s", "l"]) is None
+    assert secret_places.check_pointers(pointers, SCHEMA) is None
 
 
 def test_schema_without_named_arguments_takes_any_pointer():
-    assert secret_places.check_pointers(["/any"], []) is None
+    assert secret_places.check_pointers(["/any"], {}) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ('{"buyer": [{"pin": "7"}], "a": 1.0}', '{"buyer": "••••", "a": 1.0}'),
+        ('{"buyer": "pin 7"}', '{"buyer": "••••"}'),
+        ('{"buyer": {"name": "7"}}', '{"buyer": {"name": "7"}}'),
+        ('[{"buyer": {"pin": "7"}}]', '"••••"'),
+    ],
+)
+def test_what_is_no_object_on_the_way_to_a_secret_is_masked_as_a_whole(text, masked):
+    assert secret_places.masked(text, ["/buyer/pin"]) == masked
+
+
+@pytest.mark.parametrize("raw", ['"{\\"card\\":\\"4111\\"}"', '[{"card":"4111"}]', '{"card": "4111"', "4111"])
+def test_arguments_that_are_no_object_are_a_mask(raw):
+    assert secret_places.shown(raw, ["/card"]) == "••••"

@@ -5,6 +5,8 @@ import json
 import pytest
 
 from gateway.domain.approval import Approve
+from gateway.domain.permission import Role
+from gateway.usecases import accounts
 from tests.factories import ask, call, decide, load_approval, load_events, make_person
 from tests.fakes import RecordingTool
 from tests.ui.html_forms import Page, as_sent
@@ -13,6 +15,7 @@ SECRETS = ["/card", "/pin", "/codes", "/buyer/key"]
 DETAILS = '{"card": "PLANTED-1", "pin": 77.30,  "codes": {"PLANTED-2": 1}, "buyer": {"key": null}, "amount": 249.00}'
 SEEN = '{"card": "••••", "pin": "••••",  "codes": "••••", "buyer": {"key": "••••"}, "amount": 249.00}'
 APPROVE = ("verdict", "approve")
+PASSWORD = "correct horse battery"
 
 
 @pytest.fixture
@@ -124,3 +127,35 @@ def test_what_is_no_secret_is_not_logged_as_seen(reviewer, gateway, approval):
     before = len(load_events(gateway, approval.job_id))
     assert reviewer.post(at(approval, "/reveal"), {"pointer": "/amount"}).status_code == 422
     assert len(load_events(gateway, approval.job_id)) == before
+
+
+@pytest.mark.parametrize("kept", ["/card", "/buyer", ""])
+@pytest.mark.parametrize("view", ["form", "json", "changes"])
+def test_form_that_keeps_a_secret_in_another_place_shows_nothing(reviewer, gateway, approval, kept, view):
+    page = reviewer.open(at(approval))
+    fields = page.form(at(approval, "/decision")).fields | {"/amount:set": "kept", "/amount": kept}
+    seen = reviewer.post(at(approval, "/edit"), as_sent(fields | {"view": view}))
+    decided = reviewer.post(at(approval, "/decision"), as_sent(fields | {"verdict": "approve"}))
+    assert "PLANTED" not in seen.text
+    assert decided.status_code == 422
+    assert modified(gateway, approval) is None
+
+
+def test_auditor_who_signs_in_again_has_no_form(stranger, reviewer, gateway, approval):
+    accounts.create_person(gateway, email="a@example.com", name="A", role=Role.AUDITOR, password=PASSWORD)
+    fields = reviewer.open(at(approval)).form(at(approval, "/decision")).fields
+    fields |= {"/amount:set": "kept", "/amount": "/card", "view": "json", "email": "a@example.com"}
+    page = stranger.post(at(approval, "/sign-in"), as_sent(fields | {"password": PASSWORD}))
+    assert page.status_code == 200
+    assert "PLANTED" not in page.text
+    assert at(approval, "/edit") not in page.text
+
+
+def test_secret_in_arguments_of_another_shape_is_hidden_as_a_whole(reviewer, gateway, approval):
+    (wrapped,) = ask(gateway, call("pay", '{"buyer": [{"key": "PLANTED-4"}], "amount": 1}'))
+    (unusable,) = ask(gateway, call("pay", '"{\\"card\\": \\"PLANTED-5\\"}"'))
+    for view in ("form", "json", "changes"):
+        assert "PLANTED" not in reviewer.open(f"{at(wrapped)}?view={view}").html
+    assert "PLANTED" not in reviewer.open(at(unusable)).html
+    assert send(reviewer, wrapped, "/decision", APPROVE).status_code == 303
+    assert modified(gateway, wrapped) is None
