@@ -7,7 +7,7 @@ from dbos import error as dbos_errors
 from sqlalchemy.exc import DBAPIError
 
 from gateway.errors import DatabaseUnavailable, SchemaOutdated
-from gateway.store.session import Database
+from gateway.store.session import STALLED_AFTER_S, Database
 
 # Written into every row of queued work: changing one strands what is queued.
 APPLICATION = "countersign"
@@ -101,6 +101,7 @@ def make_config(database: Database, executor_id: str) -> DBOSConfig:
     else:
         config["system_database_url"] = _url(database)
         config["sys_db_pool_size"] = POSTGRES_POOL_SIZE
+        config["sys_db_idle_transaction_timeout_sec"] = STALLED_AFTER_S
     return config
 
 

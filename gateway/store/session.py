@@ -29,6 +29,9 @@ WRITER_LOCK_TIMEOUT_S = 30.0
 POOL_SIZE = 20
 SQLITE_POOL_SIZE = 64  # more than there are threads, so that nobody waits for a connection
 POOL_TIMEOUT_S = 10.0
+#: Silent for so long within a transaction, a process is frozen or cut off: PostgreSQL ends the transaction, whose locks
+#: nobody else could ever pass. No transaction of ours waits for anything but the database.
+STALLED_AFTER_S = 5.0
 NOTIFY_CHANNEL = "countersign"
 TOPICS_PER_NOTICE = 100
 
@@ -42,7 +45,7 @@ __all__ = ["NOTIFY_CHANNEL", "Database", "Session", "announce", "driver_errors"]
 class Database:
     """One engine, two kinds of transaction, and the signals that follow a commit."""
 
-    def __init__(self, url: str, *, pool_size: int = POOL_SIZE) -> None:
+    def __init__(self, url: str, *, pool_size: int = POOL_SIZE, stalled_after_s: float = STALLED_AFTER_S) -> None:
         self.url = _checked_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.signals = Signals()
@@ -50,7 +53,7 @@ class Database:
             self.engine, self.read_engine = _sqlite_engine(self.url), _sqlite_engine(self.url, reads_only=True)
             glance_engine = self.read_engine.execution_options(sqlite_begin="NONE")
         else:
-            self.engine = _postgresql_engine(self.url, pool_size)
+            self.engine = _postgresql_engine(self.url, pool_size, stalled_after_s)
             self.read_engine = self.engine.execution_options(
                 postgresql_readonly=True, isolation_level="REPEATABLE READ"
             )
@@ -141,7 +144,9 @@ def _checked_url(url: str) -> URL:
     raise InvalidSetting(f"COUNTERSIGN_DATABASE_URL {reason}.")
 
 
-def _postgresql_engine(url: URL, pool_size: int) -> Engine:
+def _postgresql_engine(url: URL, pool_size: int, stalled_after_s: float) -> Engine:
+    stalled_after_ms = round(1000 * stalled_after_s)
+    options = f"-c timezone=UTC -c idle_in_transaction_session_timeout={stalled_after_ms}"
     return create_engine(
         url,
         pool_size=pool_size,
@@ -150,7 +155,7 @@ def _postgresql_engine(url: URL, pool_size: int) -> Engine:
         pool_use_lifo=True,  # statements are prepared once per connection
         pool_pre_ping=False,
         hide_parameters=True,  # arguments and secrets stay out of what is logged about an error
-        connect_args={"connect_timeout": 5, "options": "-c timezone=UTC"},
+        connect_args={"connect_timeout": 5, "options": options},
     )
 
 

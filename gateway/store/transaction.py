@@ -9,6 +9,8 @@ import sqlmodel
 from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, Dialect
 
+from gateway.store.pipeline import one_trip
+
 
 @dataclass(frozen=True, slots=True)
 class _Unsent:
@@ -96,18 +98,26 @@ class Session(sqlmodel.Session):
 
     def _is_worth_a_pipeline(self) -> bool:
         """True when there is more to send than the statement itself: others before it, or the transaction's BEGIN."""
-        is_beginning = self._driver.info.transaction_status == TransactionStatus.IDLE and not self._driver.autocommit
-        return bool(self._unsent) or is_beginning
+        return bool(self._unsent) or self._is_beginning()
+
+    def _is_beginning(self) -> bool:
+        return self._driver.info.transaction_status == TransactionStatus.IDLE and not self._driver.autocommit
 
     def _run_with_unsent(self, sql: str, parameters: Any) -> None:
         unsent, self._unsent = self._unsent, []
-        cursors = [self._driver.cursor() for _ in unsent]
-        with self._driver.pipeline():
-            for cursor, statement in zip(cursors, unsent, strict=True):
-                cursor.execute(statement.sql, statement.parameters)
-            self._cursor.execute(sql, parameters)
-        for cursor, statement in zip(cursors, unsent, strict=True):
+        said = [(self._driver.cursor(), each) for each in unsent] + [(self._cursor, _Unsent(sql, parameters, None))]
+        # A BEGIN goes with one statement.
+        trips = [said[:1], said[1:]] if self._is_beginning() else [said]
+        for trip in trips:
+            if trip:
+                self._run_together(trip)
+        for cursor, statement in said:
             _check(cursor, statement.rows)
+
+    def _run_together(self, trip: list[tuple[Any, _Unsent]]) -> None:
+        with one_trip(self._driver):
+            for cursor, statement in trip:
+                cursor.execute(statement.sql, statement.parameters)
 
     def _send_rest(self) -> None:
         if self._unsent:

@@ -13,19 +13,28 @@ from tests.crash.points import Moment, Step, Talk, get
 from tests.crash.reckoning import reckon
 from tests.crash.switch import Action, Order
 
-#: In the middle of a model call, between a claim and its call, and inside a call.
+#: In the middle of a model call, between a claim and its call, inside a call, and with locks that others want.
 PLACES = [
+    (Moment.BEFORE_COMMIT, Step.CLAIM_TURN),
     (Moment.BEFORE, Step.ASK_MODEL),
     (Moment.INSIDE, Step.ASK_MODEL),
     (Moment.AFTER, Step.ASK_MODEL),
+    (Moment.BEFORE_COMMIT, Step.CLAIM_CALL),
     (Moment.AFTER_COMMIT, Step.CLAIM_CALL),
     (Moment.BEFORE, Step.RUN_TOOL),
     (Moment.INSIDE, Step.RUN_TOOL),
     (Moment.AFTER, Step.RUN_TOOL),
+    (Moment.BEFORE_COMMIT, Step.RECORD_OUTCOME),
 ]
 GOES_ON_WITHIN_S = 10.0
 #: What a worker passes last once it goes on.
-END_OF = {Step.ASK_MODEL: Step.ADVANCE_JOB, Step.CLAIM_CALL: Step.RUN_CALL, Step.RUN_TOOL: Step.RUN_CALL}
+END_OF = {
+    Step.CLAIM_TURN: Step.ADVANCE_JOB,
+    Step.ASK_MODEL: Step.ADVANCE_JOB,
+    Step.CLAIM_CALL: Step.RUN_CALL,
+    Step.RUN_TOOL: Step.RUN_CALL,
+    Step.RECORD_OUTCOME: Step.RUN_CALL,
+}
 
 
 @pytest.mark.parametrize(("moment", "step"), PLACES)

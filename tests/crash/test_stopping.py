@@ -19,6 +19,7 @@ from tests.crash.reckoning import reckon
 from tests.crash.switch import Order
 
 STOPPED_WITHIN_S = 25.0
+SENT_WITHIN_S = 30.0
 # Contract, section 1: after the next start on SQLite, after the death on PostgreSQL.
 RECOVERED_WITHIN_S = 2.0
 TAKEN_OVER_WITHIN_S = 20.0
@@ -84,7 +85,11 @@ def test_work_of_a_dead_worker_is_taken_over_in_time_with_the_settings_as_they_c
 def _running_the_call_of(site: Site, begun: Journey) -> Seat:
     """The process that has sent the only call of the journey, and waits for its answer."""
     [job] = begun.jobs
-    until(lambda: any(run.key in _calls(site, job.id) for run in counter.runs(site.installation.runs_file)), 10)
+    until(
+        lambda: any(run.key in _calls(site, job.id) for run in counter.runs(site.installation.runs_file)),
+        SENT_WITHIN_S,
+        lambda: f"{site.people.approvals(job.id) if job.id else job}\n{site.installation.said()}",
+    )
     pid = site.installation.switch.last_at(get(Moment.BEFORE, Step.RUN_TOOL).number)
     [seat] = [seat for seat in site.installation.workers if seat.pid == pid]
     return seat

@@ -15,7 +15,7 @@ from tests.crash.case import OBEYED_WITHIN_S
 from tests.crash.conftest import Site
 from tests.crash.installation import LEASE_S, Installation
 from tests.crash.load import Load, under_load
-from tests.crash.points import POINTS, Moment, Point, Step, Talk
+from tests.crash.points import POINTS, Point, Step, Talk
 from tests.crash.reckoning import reckon
 from tests.crash.switch import Action, Order
 
@@ -51,7 +51,7 @@ def _shuffled(chance: random.Random) -> list[Point]:
 
 def _happens(installation: Installation, point: Point, load: Load, chance: random.Random) -> bool:
     """Something has happened at the point; False when nobody came by so often."""
-    may_freeze = point.step in FREEZABLE_STEPS and point.moment is not Moment.BEFORE_COMMIT
+    may_freeze = point.step in FREEZABLE_STEPS
     action = Action.FREEZE if may_freeze and chance.random() < FREEZES else Action.KILL
     orders = [Order(point.number, action, chance.randrange(3))]
     if point.follows is not None:

@@ -2,15 +2,19 @@
 
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 from sqlalchemy import text
 
 from gateway.engine.engine import Engine
-from gateway.store.session import Database
+from gateway.errors import DatabaseUnavailable
+from gateway.store import executors
+from gateway.store.session import Database, Session
 from tests.engine.workers import Notebook, working
 
 HELD_S = 0.4
+CHANGE = "UPDATE executors SET beat_at = beat_at WHERE id = 'held'"
 
 
 def test_second_writer_waits_from_its_first_select(sqlite_database: Database) -> None:
@@ -49,6 +53,41 @@ def test_writers_and_the_worker_do_not_disturb_each_other(database: Database) ->
         notebook.wait_for(80)
     assert errors == []
     assert len(set(notebook.done)) == len(notebook.done) == 80
+
+
+@pytest.mark.parametrize(
+    "hold",
+    [
+        lambda session: session.connection().execute(text(CHANGE)),
+        lambda session: session.run(CHANGE, ()),
+        lambda session: (session.send(CHANGE, ()), session.run("SELECT 1", ())),
+        lambda session: (session.run("SELECT 1", ()), session.send(CHANGE, ()), session.run("SELECT 1", ())),
+    ],
+    ids=["the usual way", "with its BEGIN", "sent first", "sent with another"],
+)
+def test_a_transaction_of_a_process_that_stands_still_ends_and_holds_nobody_up(
+    hold: Callable[[Session], object], postgres_url: str, postgres_database: Database
+) -> None:
+    """A frozen process, or one that a network has cut off, would keep its locks for ever."""
+    frozen, other = Database(postgres_url, stalled_after_s=0.3), postgres_database
+    with other.write() as session:
+        executors.beat(session, "held", other.now(session))
+    with pytest.raises(DatabaseUnavailable):
+        _hold_while(frozen, hold, lambda: _change_the_held_row(other))
+    # It goes on with another connection.
+    assert _change_the_held_row(frozen) == 1
+    frozen.dispose()
+
+
+def _hold_while(database: Database, hold: Callable[[Session], object], act: Callable[[], object]) -> None:
+    with database.write() as session:
+        hold(session)
+        act()
+
+
+def _change_the_held_row(database: Database) -> int:
+    with database.write() as session:
+        return session.connection().execute(text(CHANGE)).rowcount
 
 
 def _time_while_writing(database: Database, *, reads_only: bool) -> float:
