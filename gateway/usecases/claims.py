@@ -130,6 +130,9 @@ def _left_behind(
         return None
     is_ours = execution.executor_id == gateway.engine.executor_id
     if not is_ours and gateway.engine.is_executor_alive(session, execution.executor_id, now):
+        # Perhaps this was the only piece for it, taken over from a worker that was silent and may yet be dead.
+        piece, look_again_s = progress.piece_of(now), gateway.policy.lease_s
+        gateway.engine.enqueue_run(session, approval.id, approval.attempt, piece, delay_s=look_again_s)
         return None
     effective = _decided_arguments(session, approval)
     is_same_tool = tool is not None and tool.definition.sha256 == approval.tool_sha256

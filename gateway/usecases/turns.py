@@ -45,7 +45,12 @@ def claim_turn(gateway: Gateway, job_id: str) -> Claim | None:
         if not isinstance(step, CallModel):
             return None
         turn = turns.hold(session, job_id, step.round) or turns.begin(session, job_id, step.round)
-        if _is_taken(gateway, session, turn, now):
+        if turn.answered_at is not None:
+            return None
+        if _is_anothers(gateway, session, turn, now):
+            # Perhaps this was the only piece for it, taken over from a worker that was silent and may yet be dead.
+            look_again_s = gateway.policy.lease_s
+            gateway.engine.enqueue_advance(session, job_id, progress.piece_of(now), delay_s=look_again_s)
             return None
         if not circuits.admit(gateway, session, job, turn, is_any_in_trouble, now):
             return None
@@ -111,9 +116,8 @@ def record_trouble(gateway: Gateway, claim: Claim, trouble: ModelTrouble) -> Non
             gateway.engine.enqueue_advance(session, job.id, job.seq, delay_s=delay_s)
 
 
-def _is_taken(gateway: Gateway, session: Session, turn: Turn, now: datetime) -> bool:
-    if turn.answered_at is not None:
-        return True
+def _is_anothers(gateway: Gateway, session: Session, turn: Turn, now: datetime) -> bool:
+    """True while another worker, which counts as alive, is making the turn's call."""
     if turn.claimed_by is None or turn.claimed_until is None or turn.claimed_until <= now:
         return False
     # One process makes a turn's call once at a time: a claim of our own is left over from an attempt that broke off.
