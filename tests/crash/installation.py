@@ -24,7 +24,7 @@ from tests.crash.switch import VARIABLE, Switch
 HERE = Path(__file__).parent
 START_TIMEOUT_S = 30.0
 GRACE_S = 25.0
-LEASE_S = 1.5
+LEASE_S = 3.0
 PASSWORD = "correct horse battery"
 REVIEWER = "reviewer@example.com"
 
