@@ -55,6 +55,7 @@ class Field:
     removed: list[tuple[str, str, str]] = field(default_factory=list)  #: name, label and what was asked
     takes_more: bool = False  #: members of any name
     columns: list[str] = field(default_factory=list)  #: of an array whose items are the rows of a table
+    required_columns: frozenset[str] = frozenset()
 
     @property
     def cells(self) -> dict[str, "Field"]:
@@ -119,7 +120,14 @@ class _Viewer:
             self.field(child, shape.items or ANYTHING, (*path, index), str(index + 1), free=True)
             for index, child in enumerate(node.items)
         ]
-        return Field(**fixed, kind="array", text="", fields=items, columns=_columns(items, shape))
+        return Field(
+            **fixed,
+            kind="array",
+            text="",
+            fields=items,
+            columns=_columns(items, shape),
+            required_columns=frozenset((shape.items or ANYTHING).required),
+        )
 
     def _kept(self, node: Node, fixed: dict[str, Any]) -> Field:
         path = _kept_path(node.text)

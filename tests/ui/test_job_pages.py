@@ -6,6 +6,7 @@ import pytest
 
 from gateway.tools.base import Ran
 from tests.factories import answer_turn, call, decide, load_approval, load_job, make_person, run, submit
+from tests.fakes import RecordingTool
 
 
 def test_transcript_shows_what_was_said_and_what_became_of_the_calls(reviewer, gateway, write):
@@ -101,3 +102,8 @@ def test_tools_are_listed_with_how_they_are_gated(reviewer):
     assert "refund" in page.text
     assert "Every call waits for a person" in page.text
     assert '"maximum": 500' in page.text
+
+
+def test_tools_are_listed_with_what_they_hide(reviewer, gateway):
+    gateway.tools.register(RecordingTool("pay", secret=["/card/number", "/pin"]))
+    assert "Hidden until somebody reveals it: /card/number, /pin." in reviewer.open("/tools").text
