@@ -5,6 +5,8 @@ environment goes before the file. In both a secret may be replaced by the
 name of a file that holds it, under the same name with ``_FILE``.
 """
 
+import difflib
+import os
 import re
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,6 +16,7 @@ from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_vali
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
+    DotEnvSettingsSource,
     EnvSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
@@ -128,6 +131,25 @@ def read_settings(**given: Any) -> Settings:
         name = str(first["loc"][0]) if first["loc"] else ""
         variable = name if name.isupper() else PREFIX + name.upper()
         raise InvalidSetting(f"{variable}: {first['msg'].removeprefix('Value error, ')}.") from None
+
+
+def find_unknown() -> list[str]:
+    """What is set under our prefix and is no setting of ours, each with the setting that it looks like.
+
+    Whoever misspells a name would otherwise run with the default, unnoticed.
+    """
+    known = {_variable(field, name) for name, field in Settings.model_fields.items()}
+    known |= {f"{PREFIX}{name.upper()}_FILE" for name in _SECRETS}
+    # TEST_: what the tests of this project are told.
+    found = {name.upper() for name in (*os.environ, *DotEnvSettingsSource(Settings).env_vars)}
+    unknown = (name for name in sorted(found - known) if name.startswith(PREFIX))
+    return [_looks_like(name, known) for name in unknown if not name.startswith(f"{PREFIX}TEST_")]
+
+
+def _looks_like(name: str, known: set[str]) -> str:
+    # Without the prefix, which alone makes any two names alike.
+    near = difflib.get_close_matches(name.removeprefix(PREFIX), [each.removeprefix(PREFIX) for each in known], n=1)
+    return f"{name} is no setting (did you mean {PREFIX}{near[0]}?)" if near else f"{name} is no setting"
 
 
 def _address(text: str) -> SplitResult:

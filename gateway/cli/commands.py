@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from gateway import __version__
 from gateway.domain.permission import Role, Scope
 from gateway.errors import NotAvailable
 
@@ -40,6 +41,21 @@ _LATER: dict[str, Any] = {
     "hidden": True,
     "context_settings": {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
 }
+
+
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"countersign {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def countersign(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and end.")
+    ] = False,
+) -> None:
+    """What can be said without a command."""
 
 
 @app.command()

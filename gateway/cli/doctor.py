@@ -18,7 +18,7 @@ from gateway.composition import open_model, open_wording
 from gateway.domain.turn import ModelTrouble
 from gateway.engine.engine import check_engine
 from gateway.errors import DatabaseUnavailable, GatewayError, InvalidSetting, InvalidTool
-from gateway.settings import Settings
+from gateway.settings import Settings, find_unknown
 from gateway.store.migrate import check_current, read_revision
 from gateway.store.session import Database
 from gateway.web.address import Site, is_loopback
@@ -53,7 +53,8 @@ def _findings() -> Iterator[Finding]:
         yield Finding("settings", "fail", sentence(error))
         yield Finding("the rest", "skip", "needs the settings")
         return
-    yield Finding("settings", "pass", "all can be used")
+    unknown = find_unknown()
+    yield Finding("settings", "fail" if unknown else "pass", "; ".join(unknown) or "all can be used")
     database = _finding("database", lambda: _database(settings))
     yield database
     if database.state == "fail":

@@ -1,6 +1,7 @@
 """What most commands begin with: settings, logs, a gateway, and a schema that is the right one."""
 
 import gc
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -9,17 +10,21 @@ from contextlib import contextmanager
 from gateway.cli.logs import configure_logs
 from gateway.composition import open_gateway
 from gateway.engine.engine import check_engine
-from gateway.settings import Settings, read_settings
+from gateway.settings import Settings, find_unknown, read_settings
 from gateway.store.migrate import check_current
 from gateway.store.session import Database
 from gateway.tools.registry import ToolRegistry
 from gateway.usecases.gateway import Gateway
+
+logger = logging.getLogger(__name__)
 
 
 def begin() -> Settings:
     """The settings of this process; its logs go where they belong. Raises: InvalidSetting."""
     settings = read_settings()
     configure_logs(settings.log_level)
+    for unknown in find_unknown():
+        logger.warning("%s: it changes nothing", unknown, extra={"event": "settings.unknown"})
     return settings
 
 

@@ -27,6 +27,14 @@ def test_installation_in_order_passes(any_cli: Commands):
     assert "right-key" not in output
 
 
+def test_misspelt_setting_fails(quick_empty: Commands):
+    result = quick_empty.run("doctor", COUNTERSIGN_UNDO_HOLD="1")
+
+    state, reason = findings(result.stdout)["settings"]
+    assert (result.returncode, state) == (1, "fail")
+    assert "COUNTERSIGN_UNDO_HOLD is no setting" in reason
+
+
 def test_every_trouble_is_named(quick_empty: Commands):
     (quick_empty.folder / "tools.toml").write_text("[[tool]]\nname = 'x'\n")
     with running(demo_script(), validate=False, api_key="right-key") as model:

@@ -1,11 +1,12 @@
 """Where settings come from: the environment, ``.env``, and the files that either names for a secret."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from gateway.errors import InvalidSetting
-from gateway.settings import Settings, read_settings
+from gateway.settings import Settings, find_unknown, read_settings
 
 SECRETS = ["MISTRAL_API_KEY", "COUNTERSIGN_DATABASE_URL"]
 
@@ -99,3 +100,17 @@ def test_address_may_end_with_a_slash(address: str):
 @pytest.mark.parametrize("address", ["http://localhost:11434", "https://models.example.com/mistral/v1/"])
 def test_address_of_the_model_may_have_a_path(address: str):
     assert read_settings(mistral_server_url=address).mistral_server_url == address
+
+
+def test_misspelt_setting_is_named_with_the_one_that_was_meant(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    for name in [name for name in os.environ if name.startswith("COUNTERSIGN_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("COUNTERSIGN_UNDO_HOLD", "10")
+    monkeypatch.setenv("COUNTERSIGN_UNDO_HOLD_S", "10")
+    monkeypatch.setenv("COUNTERSIGN_DATABASE_URL_FILE", "secret")
+    (folder / ".env").write_text("COUNTERSIGN_COLOUR=blue\nPOSTGRES_PASSWORD=x\nCOUNTERSIGN_MODEL=m\n")
+
+    assert find_unknown() == [
+        "COUNTERSIGN_COLOUR is no setting",
+        "COUNTERSIGN_UNDO_HOLD is no setting (did you mean COUNTERSIGN_UNDO_HOLD_S?)",
+    ]

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from gateway import __version__
 from tests.cli.commands import Commands
 
 WRONG = [
@@ -90,3 +91,16 @@ def test_folder_that_cannot_be_made_is_one_sentence(quick_empty: Commands):
 
     assert code == 1
     assert said.startswith("Not a directory: ")
+
+
+def test_version_is_told(empty: Commands):
+    assert empty.done("--version") == f"countersign {__version__}\n"
+
+
+def test_misspelt_setting_is_warned_of(quick_empty: Commands):
+    result = quick_empty.run("migrate", COUNTERSIGN_UNDO_HOLD="1")
+
+    assert result.returncode == 0
+    assert "COUNTERSIGN_UNDO_HOLD is no setting (did you mean COUNTERSIGN_UNDO_HOLD_S?): it changes nothing" in (
+        result.stderr
+    )
