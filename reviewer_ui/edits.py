@@ -47,7 +47,7 @@ def edit(
 
 @router.post("/approvals/{approval_id}/edits")
 def count(request: Request, _person: Decider, form: PostedForm, approval_id: FromAddress) -> Response:
-    """The words of the approving button, for what is typed just now."""
+    """The words of the approving button and the number of changes, for what is typed just now."""
     gateway = gateway_of(request)
     with gateway.database.read() as session:
         approval = find_call(session, approval_id)
@@ -55,7 +55,7 @@ def count(request: Request, _person: Decider, form: PostedForm, approval_id: Fro
     limits = gateway.policy.limits
     secrets = secret_places.read(approval.secrets)
     made = editor.edit(typed.edit, approval.details or "{}", approval.schema_text, secrets, limits)
-    return page(request, "_edit_count.html", editing=made)
+    return page(request, "_counted.html", editing=made)
 
 
 @router.post("/approvals/{approval_id}/reveal")

@@ -1,7 +1,8 @@
 // Comfort only: every action is a link or a form that works without scripts. What happens around htmx's swaps.
 "use strict";
 
-const BACKGROUND = "#live, #queue, #standing, .search";
+// What asks by itself: whoever types or reads meanwhile is not moved elsewhere.
+const BACKGROUND = "#live, #queue, #standing, .search, [data-word]";
 const TROUBLE = "The gateway did not answer as it should. What you typed is still here: look at the call again, then try once more.";
 const TOAST_MS = 8000;
 
@@ -21,6 +22,14 @@ addEventListener("htmx:after:swap", (event) => {
 addEventListener("DOMContentLoaded", () => {
   document.querySelector(".row[data-open]")?.scrollIntoView({ block: "nearest" });
   announceToasts();
+});
+
+// An error is about what was sent: once its field is mended, only the server can say more.
+addEventListener("input", ({ target }) => {
+  if (!target.matches?.("[aria-invalid=true]")) return;
+  target.removeAttribute("aria-invalid");
+  const error = document.getElementById(target.getAttribute("aria-describedby"));
+  if (error) error.hidden = true;
 });
 
 // An answer that did not come, or that htmx does not show, must not look like one that did.

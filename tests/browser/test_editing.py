@@ -31,6 +31,7 @@ def test_server_counts_what_is_typed_and_buttons_keep_it(desk, served):
     expect(approve).to_contain_text("Approve with 1 edit")
     page.locator("[name='/tags/1']").fill("c")
     expect(approve).to_contain_text("Approve with 2 edits")
+    expect(page.get_by_role("button", name="Changes 2")).to_be_visible()
 
     page.get_by_role("button", name="Remove 1", exact=True).click()
     expect(page.locator("[name='/tags/0']")).to_have_value("c")
@@ -48,3 +49,41 @@ def test_server_counts_what_is_typed_and_buttons_keep_it(desk, served):
 
     decided = load_approval(served.gateway, approval.id)
     assert json.loads(decided.modified_details or "") == json.loads(DETAILS) | {"amount": 199.0, "tags": ["c"]}
+
+
+def test_counting_leaves_whoever_types_where_they_are(desk, served):
+    """Elsewhere, single keys decide."""
+    served.gateway.tools.register(RecordingTool("pay", schema=SCHEMA))
+    (approval,) = ask(served.gateway, call("pay", DETAILS))
+    page = desk.open(f"/approvals/{approval.id}")
+    page.wait_for_timeout(1500)  # until then no key decides
+
+    for place, typed in [("[name='/tags/1']", "bar"), ("#note", "are we sure")]:
+        page.locator(place).focus()
+        with page.expect_response(re.compile("/edits$")):
+            page.keyboard.type(typed)
+        page.wait_for_timeout(300)
+        expect(page.locator(place)).to_be_focused()
+        page.keyboard.type("a")
+        expect(page.locator(place)).to_have_value(re.compile(f"{typed}a"))
+
+    assert load_approval(served.gateway, approval.id).status == "pending"
+
+
+def test_error_goes_when_its_field_is_mended(desk, served):
+    served.gateway.tools.register(RecordingTool("pay", schema=SCHEMA))
+    (approval,) = ask(served.gateway, call("pay", DETAILS))
+    page = desk.open(f"/approvals/{approval.id}")
+    page.wait_for_timeout(1500)
+    desk.expected.append("422")
+    amount = page.get_by_role("textbox", name="amount")
+    amount.fill("1,5")
+    page.locator("[data-approve]").click()
+    expect(page.get_by_text("Write a decimal point: 1.5.")).to_be_visible()
+    expect(amount).to_have_attribute("aria-invalid", "true")
+
+    amount.fill("1.5")
+
+    expect(page.get_by_text("Write a decimal point: 1.5.")).to_be_hidden()
+    expect(amount).not_to_have_attribute("aria-invalid", "true")
+    desk.check()
