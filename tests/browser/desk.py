@@ -60,7 +60,13 @@ OVERFLOW = """() => {
   const scrolls = (one) => ["auto", "scroll"].includes(getComputedStyle(one).overflowX);
   const isWide = (one) => one.getBoundingClientRect().right > wide + 1
     || (one.scrollWidth > one.clientWidth + 1 && scrolls(one));
-  return [...document.querySelectorAll("body *")].filter((one) => isSeen(one) && isWide(one))
+  const isStuckBehind = (one) => one.scrollHeight > one.clientHeight + 1
+    && getComputedStyle(document.body).overflowY === "hidden";
+  // What cannot be scrolled by hand, but is by a jump to one of its parts, never comes back.
+  const isStuck = (one) => one.scrollHeight > one.clientHeight + 1 && getComputedStyle(one).overflowY === "hidden";
+  const frames = [document.documentElement, ...document.querySelectorAll("body, main, .pane, .list")];
+  const stuck = frames.filter((one) => one.clientHeight && (isStuck(one) || (one === frames[0] && isStuckBehind(one))));
+  return [...document.querySelectorAll("body *")].filter((one) => isSeen(one) && isWide(one)).concat(stuck)
     .map((one) => `${one.tagName}.${one.className?.baseVal ?? one.className}#${one.id}`);
 }"""
 
@@ -192,7 +198,7 @@ def axe(page: Page) -> list[str]:
 
 
 def overflow(page: Page) -> list[str]:
-    """The elements that stand out of the screen to the right, or scroll sideways."""
+    """The elements that stand out of the screen to the right, scroll sideways, or hide what is below them."""
     found: list[str] = page.evaluate(OVERFLOW)
     return found
 
