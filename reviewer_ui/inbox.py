@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
+from urllib.parse import parse_qsl, urlsplit
 
 from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
@@ -21,6 +22,8 @@ from reviewer_ui.inbox_search import Search, read_search
 from reviewer_ui.rendering import page, see_other
 from reviewer_ui.states import State, approval_state
 
+SEARCH_FORM = "form#search"  #: how htmx names it, https://four.htmx.org/reference/#headers
+
 router = APIRouter(include_in_schema=False)
 
 
@@ -33,9 +36,13 @@ class JustDecided:
     is_held: bool
 
 
-def search_of(q: FromAddress = "") -> Search:
-    """The search that the address holds."""
-    return read_search(q)
+def search_of(request: Request, q: FromAddress = "") -> Search:
+    """The search that the address holds; for a form that was sent, the one that stands in the browser by now.
+
+    The search changes without the page, so that what is open beside it stays: its forms hold an older one.
+    """
+    shown = request.headers.get("HX-Current-URL") if request.method == "POST" else None
+    return read_search(dict(parse_qsl(urlsplit(shown).query)).get("q", "") if shown else q)
 
 
 SearchQuery = Annotated[Search, Depends(search_of)]
@@ -71,7 +78,11 @@ def show_rows(
     with gateway.database.read() as session:
         now = gateway.database.now(session)
         listed = read_list(session, person, now, search, cursor or None)
-    return page(request, "_rows.html", listed=listed, open_id=open_id, now=now)
+    response = page(request, "_rows.html", listed=listed, open_id=open_id, now=now)
+    if request.headers.get("HX-Source") == SEARCH_FORM:
+        # So that a reload, or the way back, finds what was looked for.
+        response.headers["HX-Replace-Url"] = search.address(f"/approvals/{open_id}" if open_id else "/")
+    return response
 
 
 def inbox_page(

@@ -15,7 +15,7 @@ addEventListener("htmx:before:swap", () => {
 addEventListener("htmx:after:swap", (event) => {
   for (const part of document.querySelectorAll("[data-keep-scroll]")) part.scrollTop = scrolled.get(part.id) ?? 0;
   if (event.detail?.ctx?.sourceElement?.matches?.(BACKGROUND)) return;
-  focusOnWhatIsNew();
+  if (!focusOnStep(event.detail?.ctx?.sourceEvent?.submitter)) focusOnWhatIsNew();
   announceToasts();
 });
 
@@ -42,6 +42,18 @@ for (const name of ["htmx:error", "htmx:response:error"]) {
     place.hidden = false;
     place.scrollIntoView({ block: "center" });
   });
+}
+
+// A small button of the form adds, empties or takes out one value: whoever pressed it goes on there.
+function focusOnStep(button) {
+  const [, act, name] = button?.name === "step" ? button.value.match(/^([^:]+):(.*)$/s) ?? [] : [];
+  if (act === undefined || document.querySelector(".problem[autofocus]")) return false;
+  const controls = [...(document.getElementById("decide")?.elements ?? [])].filter((one) => one.type !== "hidden");
+  const added = act.startsWith("add") && controls.findLast((one) => one.name.startsWith(`${name}/`) && "edit" in one.dataset);
+  const place = controls.find((one) => one.name === name) || added
+    || controls.find((one) => one.value === `value:${name}` || one.value === `revert:${name}`);
+  place?.focus();
+  return Boolean(place);
 }
 
 function focusOnWhatIsNew() {

@@ -33,7 +33,7 @@ def test_server_counts_what_is_typed_and_buttons_keep_it(desk, served):
     expect(approve).to_contain_text("Approve with 2 edits")
     expect(page.get_by_role("button", name="Changes 2")).to_be_visible()
 
-    page.get_by_role("button", name="Remove 1", exact=True).click()
+    page.get_by_role("button", name="Remove 1 of tags", exact=True).click()
     expect(page.locator("[name='/tags/0']")).to_have_value("c")
     expect(page.locator("[name='/amount']")).to_have_value("199.00")
     page.get_by_role("button", name="JSON", exact=True).click()
@@ -86,4 +86,21 @@ def test_error_goes_when_its_field_is_mended(desk, served):
 
     expect(page.get_by_text("Write a decimal point: 1.5.")).to_be_hidden()
     expect(amount).not_to_have_attribute("aria-invalid", "true")
+    desk.check()
+
+
+def test_small_buttons_lead_to_the_value_that_they_changed(desk, served):
+    schema = {**SCHEMA, "properties": SCHEMA["properties"] | {"reason": {"type": ["string", "null"]}}}
+    served.gateway.tools.register(RecordingTool("pay", schema=schema))
+    (approval,) = ask(served.gateway, call("pay", DETAILS))
+    page = desk.open(f"/approvals/{approval.id}")
+
+    page.get_by_role("button", name="Add an item tags").click()
+    expect(page.locator("[name='/tags/2']")).to_be_focused()
+    page.get_by_role("button", name="Add reason").click()
+    expect(page.locator("[name='/reason']")).to_be_focused()
+    page.get_by_role("button", name="Set to null reason").click()
+    expect(page.get_by_role("button", name="Give a value reason")).to_be_focused()
+    page.get_by_role("button", name="Remove code").click()
+    expect(page.get_by_role("button", name="Put back code")).to_be_focused()
     desk.check()
