@@ -57,6 +57,26 @@ def test_search_narrows_while_it_is_typed_and_goes_along_with_the_call(desk: Des
     expect(rows(page)).to_have_count(2)
 
 
+def test_search_stands_in_the_address_and_outlives_reloads_and_decisions(desk: Desk) -> None:
+    shop = fill(desk.gateway)
+    page = desk.open("/")
+    page.locator("#q").fill("tool:tag_order")
+    expect(page).to_have_url(re.compile(r"/\?q=tool"))
+    page.reload()
+    expect(rows(page)).to_have_count(4)
+
+    page.goto(f"{desk.served.url}/approvals/{shop.refund.id}")
+    page.locator("#q").fill("tool:tag_order")
+    expect(rows(page)).to_have_count(4)
+    expect(page).to_have_url(re.compile(rf"/approvals/{shop.refund.id}\?q=tool"))
+    page.wait_for_timeout(1500)  # a click just after a page has come is taken for a slip
+    page.locator("[data-approve]").click()
+
+    expect(page.locator("h1")).to_contain_text("Tag")
+    expect(page.locator("#q")).to_have_value("tool:tag_order")
+    expect(rows(page)).to_have_count(4)
+
+
 def test_filters_are_links(desk: Desk) -> None:
     fill(desk.gateway)
     page = desk.open("/")
