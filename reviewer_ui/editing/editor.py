@@ -43,6 +43,11 @@ class Editor:
     typed_text: str  #: all that was typed, in one text
 
     @property
+    def error_id(self) -> str | None:
+        """The first control of the form with something wrong in it, by its id."""
+        return _first_wrong(self.form) if self.form is not None and self.view == "form" else None
+
+    @property
     def summary(self) -> str:
         """What will run otherwise than asked, in one sentence; empty when nothing will."""
         return summary(self.compared)
@@ -144,14 +149,17 @@ def _errors(error: GatewayError | None) -> list[dict[str, str]]:
         case InvalidDetails():
             return list(error.facts.get("errors", []))
         case InvalidJson() | TooLarge():
-            return [{"pointer": "", "message": error.message}]
+            return [{"pointer": str(error.facts.get("pointer", "")), "message": error.message}]
         case _:
             return []
 
 
 def _attempt(typed: Typed, details: str, secrets: Pointers, limits: Limits) -> tuple[str | None, GatewayError | None]:
     try:
-        return edited_text(typed, details, secrets, limits), None
+        edited = edited_text(typed, details, secrets, limits)
+        if edited is not None:
+            parse_literal(edited, limits)  # what was typed in the form may be too large only now
+        return edited, None
     except GatewayError as refusal:
         return None, refusal
 
@@ -175,6 +183,12 @@ def _form(
 
 def _json_text(typed: Typed, text: str, asked: Asked, limits: Limits) -> str:
     return text_to_edit(text, asked, limits) if typed.json_text is None else escape_hidden(typed.json_text)
+
+
+def _first_wrong(field: Field) -> str | None:
+    if field.kind not in {"object", "array"}:
+        return field.id if field.error else None
+    return next((found for child in field.fields if (found := _first_wrong(child))), None)
 
 
 def _pointers(form: Field) -> list[str]:

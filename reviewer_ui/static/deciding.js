@@ -2,10 +2,11 @@
 "use strict";
 
 const ASK_MS = 4000; // how long the button of a critical call asks
-const CALM_MS = 600; // a double click must not decide the call that opens after the first one
+const CALM_MS = 600; // a double click decides neither the call that opens after the first one nor what was just asked back
 
 const drafts = new Map(); // in memory alone: nothing of a call is kept in the browser's storage
 let openedAt = -Infinity;
+let askedAt = -Infinity;
 
 const openCall = () => document.querySelector("[data-approval]");
 const draftKey = (call) => `${call.dataset.approval} ${call.dataset.sha256}`;
@@ -59,7 +60,9 @@ addEventListener("input", (event) => {
 
 function isSure(button) {
   const sure = document.querySelector("#decide [name=sure]");
-  if (!button.dataset.ask || !sure || sure.value) return true;
+  if (!button.dataset.ask || !sure) return true;
+  if (sure.value) return performance.now() - askedAt > CALM_MS;  // a double click is one
+  askedAt = performance.now();
   const word = button.querySelector("[data-word]");
   const before = word.textContent;
   word.textContent = button.dataset.ask;

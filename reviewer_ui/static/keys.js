@@ -2,7 +2,10 @@
 "use strict";
 
 const CHORD_MS = 900;
+// Whoever types and loses the field in the middle of a word, however that comes about, does not mean a key.
+const TYPED_MS = 1500;
 let chord = "";
+let typedAt = -TYPED_MS;
 
 const click = (selector) => () => document.querySelector(selector)?.click();
 const KEYS = {
@@ -29,8 +32,9 @@ addEventListener("keydown", (event) => {
   }
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
   const isTyping = event.target.closest?.("input:not([type=checkbox]), textarea, select, dialog");
+  if (isTyping) typedAt = event.key === "Escape" ? -TYPED_MS : event.timeStamp;
   if (event.key === "Escape" && isTyping) event.target.blur();
-  if (isTyping) return;
+  if (isTyping || event.timeStamp - typedAt < TYPED_MS) return;
   const pressed = chord ? `${chord} ${event.key}` : event.key;
   chord = "";
   if (KEYS[pressed]) {
@@ -41,6 +45,8 @@ addEventListener("keydown", (event) => {
     setTimeout(() => (chord = ""), CHORD_MS);
   }
 });
+
+addEventListener("pointerdown", () => (typedAt = -TYPED_MS));
 
 function moveBy(step) {
   const titles = [...document.querySelectorAll(".row-title")];

@@ -7,20 +7,25 @@ const TROUBLE = "The gateway did not answer as it should. What you typed is stil
 const TOAST_MS = 8000;
 
 const scrolled = new Map();
+const placeOf = (part) => `${part.id} ${part.dataset.keepScroll}`; // of another call: another place
 
 addEventListener("htmx:before:swap", () => {
-  for (const part of document.querySelectorAll("[data-keep-scroll]")) scrolled.set(part.id, part.scrollTop);
+  scrolled.clear();
+  for (const part of document.querySelectorAll("[data-keep-scroll]")) scrolled.set(placeOf(part), part.scrollTop);
 });
 
 addEventListener("htmx:after:swap", (event) => {
-  for (const part of document.querySelectorAll("[data-keep-scroll]")) part.scrollTop = scrolled.get(part.id) ?? 0;
+  for (const part of document.querySelectorAll("[data-keep-scroll]")) part.scrollTop = scrolled.get(placeOf(part)) ?? 0;
   if (event.detail?.ctx?.sourceElement?.matches?.(BACKGROUND)) return;
   if (!focusOnStep(event.detail?.ctx?.sourceEvent?.submitter)) focusOnWhatIsNew();
   announceToasts();
 });
 
 addEventListener("DOMContentLoaded", () => {
-  document.querySelector(".row[data-open]")?.scrollIntoView({ block: "nearest" });
+  const row = document.querySelector(".row[data-open]");
+  const list = row?.closest(".rows");
+  // On low screens the list does not scroll by itself, and the page would be moved away from the call.
+  if (list?.scrollHeight > list?.clientHeight) row.scrollIntoView({ block: "nearest" });
   announceToasts();
 });
 
@@ -59,7 +64,7 @@ function focusOnStep(button) {
 function focusOnWhatIsNew() {
   if (document.activeElement?.matches("[autofocus]")) return;
   const place = document.querySelector(".problem[autofocus]") ?? document.querySelector("[data-focus]");
-  place?.focus({ preventScroll: true });
+  place?.focus({ preventScroll: place.matches("[data-focus]") });
 }
 
 // A status that comes together with its text is not read out everywhere: this one was there before.

@@ -129,7 +129,10 @@ def test_critical_call_takes_a_second_click_and_forgets_the_first_one(desk: Desk
     expect(button).to_have_text(re.compile("Approve: yes, run it"))
     expect(button).to_have_text(re.compile("Approve as asked"), timeout=6000)
     assert status(desk, critical) == "pending"
-    button.click()
+    button.dblclick()
+    page.wait_for_timeout(500)
+    assert status(desk, critical) == "pending", "a double click is one answer"
+    page.wait_for_timeout(500)
     button.click()
 
     page.locator("[data-toast]").wait_for()

@@ -82,6 +82,9 @@ def test_error_goes_when_its_field_is_mended(desk, served):
     expect(page.get_by_text("Write a decimal point: 1.5.")).to_be_visible()
     expect(amount).to_have_attribute("aria-invalid", "true")
 
+    page.get_by_role("link", name="Go to the field").click()
+    expect(amount).to_be_focused()
+
     amount.fill("1.5")
 
     expect(page.get_by_text("Write a decimal point: 1.5.")).to_be_hidden()
@@ -101,6 +104,9 @@ def test_small_buttons_lead_to_the_value_that_they_changed(desk, served):
     expect(page.locator("[name='/reason']")).to_be_focused()
     page.get_by_role("button", name="Set to null reason").click()
     expect(page.get_by_role("button", name="Give a value reason")).to_be_focused()
+    page.set_viewport_size({"width": 1280, "height": 500})
+    page.locator("#review-scroll").evaluate("(part) => part.scrollTo(0, 200)")
     page.get_by_role("button", name="Remove code").click()
     expect(page.get_by_role("button", name="Put back code")).to_be_focused()
+    assert page.locator("#review-scroll").evaluate("(part) => part.scrollTop") > 0
     desk.check()

@@ -104,6 +104,18 @@ def test_buttons_are_in_sight_and_cover_nothing(desk: Desk) -> None:
         assert box(last)["y"] < bar["y"]
 
 
+def test_buttons_are_in_sight_and_the_title_first_on_low_screens(desk: Desk) -> None:
+    """A phone on its side, and a desk's screen enlarged to twice its size."""
+    shop = fill(desk.gateway)
+    for width, height in ((844, 390), (720, 450), (1440, 450)):
+        desk.page.set_viewport_size({"width": width, "height": height})
+        page = desk.open(f"/approvals/{shop.refund.id}")
+        for name in ("[data-reject]", "[data-approve]"):
+            button = box(page.locator(name))
+            assert 0 <= button["y"] <= height - button["height"], (width, height, name)
+        assert 0 <= box(page.locator("#call-title"))["y"] < height / 2, (width, height)
+
+
 def test_page_weighs_little_without_anything_kept(desk: Desk) -> None:
     shop = fill(desk.gateway)
     session = desk.context.new_cdp_session(desk.page)

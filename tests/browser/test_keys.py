@@ -110,6 +110,21 @@ def test_keys_wait_while_somebody_types_and_with_modifiers(desk: Desk) -> None:
     assert load_approval(desk.gateway, rows[0].id).status == "pending"
 
 
+def test_rest_of_a_word_whose_field_is_gone_is_no_key(desk: Desk) -> None:
+    page, rows = open_tags(desk, 1)
+    page.locator(".row-title").click()
+    page.wait_for_timeout(1500)  # a decision just after a page has come is taken for a slip
+    page.locator("#note").press_sequentially("do not")
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.type(" approve this")
+    page.wait_for_timeout(500)
+    assert load_approval(desk.gateway, rows[0].id).status == "pending"
+
+    page.wait_for_timeout(1500)
+    page.keyboard.press("a")
+    expect(page.get_by_text("Nothing is waiting")).to_be_visible()
+
+
 def test_keys_do_nothing_once_they_are_switched_off(desk: Desk) -> None:
     page, rows = open_tags(desk, 1)
     page.goto(f"{desk.served.url}/settings")

@@ -28,6 +28,10 @@ READ = "Database.read"
 Plan = Callable[[str, str], None]
 
 
+#: How statements go to the database, not what they say.
+WAYS_TO_SEND = frozenset({"pipeline"})
+
+
 def nothing(_name: str, _when: str) -> None:
     """No fault."""
 
@@ -40,6 +44,8 @@ def public_functions() -> dict[str, Callable[..., Any]]:
     """``module.function`` of the store -> the function."""
     found: dict[str, Callable[..., Any]] = {}
     for module_info in pkgutil.iter_modules(gateway.store.__path__):
+        if module_info.name in WAYS_TO_SEND:
+            continue
         module = importlib.import_module(f"{gateway.store.__name__}.{module_info.name}")
         for name, function in inspect.getmembers(module, inspect.isfunction):
             if function.__module__ == module.__name__ and not name.startswith("_"):

@@ -1,6 +1,8 @@
 """Editing on the review page: a form made of the schema, JSON and what changed, without JavaScript."""
 
+import html
 import json
+import re
 
 import pytest
 
@@ -146,6 +148,18 @@ def test_number_that_is_none_is_refused_beside_its_field_with_everything_kept(re
     assert load_approval(gateway, approval.id).status == "pending"
 
 
+def test_edit_that_is_too_large_is_refused_with_everything_kept(reviewer, approval):
+    page = reviewer.open(at(approval))
+
+    response = send(reviewer, page, approval, "/decision", APPROVE, **{"/address/city": "x" * 140_000, "/amount": "1"})
+
+    answer = Page(response.text)
+    assert response.status_code == 422
+    assert "Too large" in answer.text
+    assert fields_of(answer, approval)["/address/city"] == "x" * 140_000
+    assert fields_of(answer, approval)["/amount"] == "1"
+
+
 def test_edit_beyond_the_schema_is_refused_beside_its_field(reviewer, gateway, approval):
     response = send(reviewer, reviewer.open(at(approval)), approval, "/decision", APPROVE, **{"/amount": "900"})
 
@@ -171,6 +185,18 @@ def test_views_hold_the_same_edit(reviewer, gateway, approval):
     assert "Approve with 2 edits" in page.text
 
 
+def test_code_is_read_line_by_line(reviewer, gateway):
+    code = "import os\n\nif True:\n    print('<b>')\n"
+    (made,) = ask(gateway, call("write", json.dumps({"code": code})))
+
+    shown = reviewer.open(at(made)).html.partition('<pre class="code numbered"')[2].partition("</pre>")[0]
+
+    lines = [
+        html.unescape(re.sub("<[^>]*>", "", line)) for line in shown.partition(">")[2].split('<span class="code-line">')
+    ]
+    assert "".join(lines) == code
+
+
 def test_changes_of_code_are_lines(reviewer, gateway):
     (made,) = ask(gateway, call("write", json.dumps({"code": "import os\nprint(1)\nprint(2)\n"})))
     page = reviewer.open(at(made))
@@ -187,11 +213,11 @@ def test_count_is_told_for_what_is_typed(reviewer, approval):
     page = reviewer.open(at(approval))
 
     told = [
-        send(reviewer, page, approval, "/edits", **typed).text.strip()
+        Page(send(reviewer, page, approval, "/edits", **typed).text).text
         for typed in ({}, {"/amount": "1"}, {"/amount": "1", "/tags/0": "x"}, {"/amount": "x"})
     ]
 
-    assert told == ["Approve as asked", "Approve with 1 edit", "Approve with 2 edits", "Approve with edits"]
+    assert told == ["Approve as asked0", "Approve with 1 edit1", "Approve with 2 edits2", "Approve with edits0"]
 
 
 def test_edit_of_arguments_that_changed_meanwhile_is_refused_and_kept(reviewer, gateway, approval):
