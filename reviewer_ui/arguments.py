@@ -25,7 +25,7 @@ class Argument:
 
     @property
     def is_json(self) -> bool:
-        return self.kind not in {"text", "empty text"}
+        return self.kind not in {"string", "empty string"}
 
     @property
     def has_lines(self) -> bool:
@@ -126,7 +126,7 @@ def json_tokens(text: str) -> list[Token]:
 def _kind(value: LiteralValue) -> str:
     match value:
         case str():
-            return "text" if value else "empty text"
+            return "string" if value else "empty string"
         case Number():
             return "number"
         case bool():

@@ -47,7 +47,7 @@ def edit(
 
 @router.post("/approvals/{approval_id}/edits")
 def count(request: Request, _person: Decider, form: PostedForm, approval_id: FromAddress) -> Response:
-    """The words of the approving button and the number of changes, for what is typed just now."""
+    """The words of the approving button, the number of changes and their summary, for what is typed just now."""
     gateway = gateway_of(request)
     with gateway.database.read() as session:
         approval = find_call(session, approval_id)

@@ -51,12 +51,21 @@ addEventListener("click", (event) => {
   }
 }, true);
 
-// The button says at once that the arguments were edited; the server's count follows.
+// The field and the button say at once that the arguments were edited; the server's count follows.
 addEventListener("input", (event) => {
+  markEdited(event.target);
   const word = document.querySelector("[data-approve] [data-word]");
   if (!word || !event.target.matches?.("[data-edit]") || !isChanged(event.target)) return;
   if (word.textContent.trim() === "Approve as asked") word.textContent = "Approve with edits";
 });
+
+// What the server has marked already stays marked, whatever is typed now.
+function markEdited(field) {
+  const place = field.matches?.("[data-edit]") && field.closest(".argument, .items td");
+  if (!place || !("edited" in place.dataset || !place.matches(".changed, .added"))) return;
+  place.dataset.edited = "";
+  place.classList.toggle("changed", isChanged(field));
+}
 
 function isSure(button) {
   const sure = document.querySelector("#decide [name=sure]");

@@ -2,13 +2,14 @@
 
 import json
 import re
+from typing import Any
 
 from playwright.sync_api import expect
 
 from tests.factories import ask, call, load_approval
 from tests.fakes import RecordingTool
 
-SCHEMA = {
+SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
         "amount": {"type": "number"},
@@ -32,6 +33,13 @@ def test_server_counts_what_is_typed_and_buttons_keep_it(desk, served):
     page.locator("[name='/tags/1']").fill("c")
     expect(approve).to_contain_text("Approve with 2 edits")
     expect(page.get_by_role("button", name="Changes 2")).to_be_visible()
+    expect(page.locator("#edit-summary")).to_contain_text("Will run with /amount 199.00 instead of 249.5")
+    expect(page.locator(".argument.changed")).to_have_count(2)
+    page.locator("[name='/tags/1']").fill("b")
+    expect(page.locator(".argument.changed")).to_have_count(1)
+    expect(approve).to_contain_text("Approve with 1 edit")
+    page.locator("[name='/tags/1']").fill("c")
+    expect(approve).to_contain_text("Approve with 2 edits")
 
     page.get_by_role("button", name="Remove 1 of tags", exact=True).click()
     expect(page.locator("[name='/tags/0']")).to_have_value("c")

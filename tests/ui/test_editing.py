@@ -217,7 +217,12 @@ def test_count_is_told_for_what_is_typed(reviewer, approval):
         for typed in ({}, {"/amount": "1"}, {"/amount": "1", "/tags/0": "x"}, {"/amount": "x"})
     ]
 
-    assert told == ["Approve as asked0", "Approve with 1 edit1", "Approve with 2 edits2", "Approve with edits0"]
+    assert told == [
+        "Approve as asked0",
+        "Approve with 1 edit1 Will run with /amount 1 instead of 249.00",
+        "Approve with 2 edits2 Will run with /amount 1 instead of 249.00, and 1 more edit",
+        "Approve with edits0",
+    ]
 
 
 def test_edit_of_arguments_that_changed_meanwhile_is_refused_and_kept(reviewer, gateway, approval):

@@ -34,8 +34,9 @@ def test_words_narrow(text, wanted):
         ("risk:huge", "no risk “huge”"),
         ("is:odd", "“is:odd”"),
         ("assignee:tom", "assignee:me"),
-        ("mine assignee:none", "two values"),
-        ("tool:a tool:b", "two values"),
+        ("mine assignee:none", "takes one value"),
+        ("tool:a tool:b", "takes one value"),
+        ("tool:a,b", "takes one value"),
     ],
 )
 def test_words_that_mean_nothing_are_named(text, words):
