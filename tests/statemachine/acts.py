@@ -95,7 +95,7 @@ class Acts(Bench):
         process.worker.advance_job(job.id)
         assert ("claimed" if process.model.requests else "nothing") in expected
         for request in process.model.requests:
-            job.is_begun = True
+            job.ask(now)
             self.world.check_request(request)
             self._note_said(job, round, said, now)
         if not twice:
@@ -114,7 +114,8 @@ class Acts(Bench):
             return
         assert claim.round == round
         self.world.check_request(claim.request)
-        job.is_begun, job.claim = True, TurnClaim(process.executor, now)
+        job.ask(now)
+        job.claim = TurnClaim(process.executor, now)
         self.holders[piece.id] = process.executor
         self.at_model.append(AtModel(process, process.executor, piece, job, claim))
 
@@ -136,7 +137,7 @@ class Acts(Bench):
 
     def _note_said(self, job: Job, round: int, said: Sequence[ModelCall] | ModelTrouble, now: datetime) -> None:
         if isinstance(said, ModelTrouble):
-            job.fail_turn(round, said.code if said.is_permanent else None)
+            job.fail_turn(round, said.code, now, is_permanent=said.is_permanent)
         else:
             job.answer(round, said, self.tools, now)
 

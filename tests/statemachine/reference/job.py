@@ -10,6 +10,8 @@ from tests.statemachine.reference.tool import ModelCall, Tool
 
 LEASE_S = 15.0
 MODEL_TIMEOUT_S = 120.0
+#: So long after a turn's first claim no further attempt follows. No sum of the times that pass comes near it.
+MODEL_GIVE_UP_S = 7200.0
 #: Longer than the model's time-out and whatever storing its answer may take: then a claim has lapsed for certain.
 TURN_LAPSED_S = MODEL_TIMEOUT_S + 60.0
 
@@ -38,6 +40,7 @@ class Job:
     turn: list[Call] = field(default_factory=list)  #: the calls of the newest turn
     past: list[Call] = field(default_factory=list)
     claim: TurnClaim | None = None
+    asked_at: datetime | None = None  #: the newest turn's first claim, while it has no answer
     unopened: int = 0  #: calls of the last allowed answer
 
     @property
@@ -74,7 +77,7 @@ class Job:
         """The answer to this round is taken in, unless it has one or the job has ended."""
         if self.end or round != self.rounds + 1:
             return
-        self.rounds, self.claim = round, None
+        self.rounds, self.claim, self.asked_at = round, None, None
         self.past += self.turn
         self.turn = []
         if not asked:
@@ -109,11 +112,17 @@ class Job:
                 call.cancel(kind, person)
         self.end = "cancelled"
 
-    def fail_turn(self, round: int, code: str | None) -> None:
-        """The model gave no answer to this round: for good, with this code, or it is asked again."""
+    def ask(self, now: datetime) -> None:
+        """The model is asked, perhaps not for the first time in this turn."""
+        self.is_begun = True
+        self.asked_at = self.asked_at or now
+
+    def fail_turn(self, round: int, code: str, now: datetime, *, is_permanent: bool) -> None:
+        """The model gave no answer to this round: the job has failed with this code, or it is asked again."""
         if self.end is None and round == self.rounds + 1:
             self.claim = None
-            if code is not None:
+            is_given_up = self.asked_at is not None and (now - self.asked_at).total_seconds() > MODEL_GIVE_UP_S
+            if is_permanent or is_given_up:
                 self.end, self.error = "failed", code
 
     def work_due(self) -> set[tuple[str, ...]]:
