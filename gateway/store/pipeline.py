@@ -30,11 +30,11 @@ class _OneTrip(psycopg.Pipeline):
 
     def _exit_gen(self) -> PQGen[None]:
         self._enqueue_sync()
-        try:
-            yield from super()._communicate_gen()
-        finally:
-            yield from generators.send(self.pgconn)
-            yield from self._fetch_gen(flush=False)
+        # Without a pause, in which other threads run: a process that froze there had begun statements and sent no Sync.
+        while self.command_queue:
+            self.command_queue.popleft()()
+        yield from generators.send(self.pgconn)
+        yield from self._fetch_gen(flush=False)
 
 
 @contextmanager
