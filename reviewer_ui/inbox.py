@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.domain.permission import PersonActor
+from gateway.domain.storable import storable
 from gateway.store import approvals, decisions
 from gateway.store.session import Session
 from gateway.store.tables import Approval
@@ -42,7 +43,16 @@ def search_of(request: Request, q: FromAddress = "") -> Search:
     The search changes without the page, so that what is open beside it stays: its forms hold an older one.
     """
     shown = request.headers.get("HX-Current-URL") if request.method == "POST" else None
-    return read_search(dict(parse_qsl(urlsplit(shown).query)).get("q", "") if shown else q)
+    return read_search(_search_in(shown) if shown else q)
+
+
+def _search_in(address: str) -> str:
+    # Anybody can write anything in a header.
+    try:
+        query = urlsplit(address).query
+    except ValueError:
+        return ""
+    return storable(dict(parse_qsl(query)).get("q", ""))
 
 
 SearchQuery = Annotated[Search, Depends(search_of)]

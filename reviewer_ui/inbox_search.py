@@ -55,7 +55,7 @@ def read_search(text: str) -> Search:
             only_expiring = word.casefold() == EXPIRING
             if not only_expiring:
                 problems.append(f"“{word}” means nothing here: {EXPIRING} and {MINE} do.")
-        elif "," in value or (name in named and named[name] != value):
+        elif (name == "tool" and "," in value) or (name in named and named[name] != value):
             problems.append(f"“{name}:” takes one value; only “risk:” takes several, like risk:high,critical.")
         else:
             named[name] = value

@@ -39,6 +39,18 @@ def test_form_leads_nowhere(reviewer, path):
     assert reviewer.post(path, fields).status_code == 404
 
 
+@pytest.mark.parametrize("shown", ["http://localhost/?q=a%00b", "http://[", "?q=%ff", "q"])
+def test_address_that_the_browser_tells_of_hinders_no_decision(reviewer, gateway, shown):
+    (approval,) = ask(gateway, call("write", "{}"))
+    fields = {"verdict": "approve", "details_sha256": approval.details_sha256}
+
+    response = reviewer.post(f"/approvals/{approval.id}/decision", fields, **{"HX-Current-URL": shown})
+
+    assert response.status_code == 303
+    assert reviewer.get(response.headers["location"]).status_code == 200
+    assert load_approval(gateway, approval.id).status == "approved"
+
+
 def test_sign_in_is_wrong(stranger, gateway):
     accounts.create_person(gateway, email="a@x", name="Rita", role=Role.REVIEWER, password="correct horse battery")
 
