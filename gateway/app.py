@@ -16,7 +16,7 @@ from gateway.composition import open_gateway, start_worker
 from gateway.engine.engine import check_engine
 from gateway.settings import Settings
 from gateway.store.listener import Listener
-from gateway.store.migrate import check_current
+from gateway.store.schema import check_current
 from gateway.tools.registry import ToolRegistry
 from gateway.usecases.gateway import Gateway
 from gateway.usecases.submitting import Submissions

@@ -14,7 +14,7 @@ from gateway.api.answers import dump, json_answer
 from gateway.engine.engine import check_engine
 from gateway.errors import GatewayError, SchemaOutdated
 from gateway.store import decisions
-from gateway.store.migrate import check_current
+from gateway.store.schema import check_current
 from gateway.usecases.gateway import Gateway
 from gateway.web.state import closing_of, gateway_of
 

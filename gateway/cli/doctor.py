@@ -19,7 +19,7 @@ from gateway.domain.turn import ModelTrouble
 from gateway.engine.engine import check_engine
 from gateway.errors import DatabaseUnavailable, GatewayError, InvalidSetting, InvalidTool
 from gateway.settings import Settings, find_unknown
-from gateway.store.migrate import check_current, read_revision
+from gateway.store.schema import check_current, read_revision
 from gateway.store.session import Database
 from gateway.web.address import Site, is_loopback
 

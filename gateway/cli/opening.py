@@ -11,7 +11,7 @@ from gateway.cli.logs import configure_logs
 from gateway.composition import open_gateway
 from gateway.engine.engine import check_engine
 from gateway.settings import Settings, find_unknown, read_settings
-from gateway.store.migrate import check_current
+from gateway.store.schema import check_current
 from gateway.store.session import Database
 from gateway.tools.registry import ToolRegistry
 from gateway.usecases.gateway import Gateway

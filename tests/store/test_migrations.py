@@ -3,9 +3,10 @@
 import pytest
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
-from gateway.store import migrate
+from gateway.store import migrate, schema
 from gateway.store.session import Database
 from tests.factories import answer_turn, call, make_gateway, submit
 from tests.fakes import RecordingTool
@@ -32,6 +33,10 @@ def move(database: Database, revision: str) -> None:
         (command.downgrade if revision == FIRST else command.upgrade)(config, revision)
 
 
+def test_the_newest_revision_is_the_one_that_serving_asks_for() -> None:
+    assert ScriptDirectory.from_config(migrate._config()).get_heads() == [schema.NEWEST_REVISION]
+
+
 def test_rows_survive_the_way_down_and_up(database: Database) -> None:
     gateway = make_gateway(database, RecordingTool(expires_after_s=600))
     job = submit(gateway, deadline_s=60).job
@@ -42,11 +47,11 @@ def test_rows_survive_the_way_down_and_up(database: Database) -> None:
     first = shape(database)
     assert "deadline_at" not in first["jobs"][0]
     with pytest.raises(Exception, match="needs"):
-        migrate.check_current(database)
+        schema.check_current(database)
     migrate.upgrade(database)
 
     assert shape(database) == newest != first
-    migrate.check_current(database)
+    schema.check_current(database)
     with database.engine.connect() as connection:
         rows = connection.execute(text("SELECT id, details, expires_at IS NULL FROM approvals")).all()
     assert [tuple(row) for row in rows] == [(approval.id, '{"amount": 249.00}', False)]
