@@ -15,7 +15,8 @@ from reviewer_ui.inbox_list import next_to_decide
 from reviewer_ui.posting import PostedForm
 from reviewer_ui.rendering import refuse, see_other
 from reviewer_ui.resuming import TypingDecider
-from reviewer_ui.review import find_call, review_page
+from reviewer_ui.review import find_call
+from reviewer_ui.review_page import review_page
 
 router = APIRouter(include_in_schema=False)
 

@@ -23,7 +23,8 @@ from reviewer_ui.inbox import SearchQuery
 from reviewer_ui.posting import PostedForm
 from reviewer_ui.rendering import page, refuse
 from reviewer_ui.resuming import TypingDecider
-from reviewer_ui.review import find_call, review_page
+from reviewer_ui.review import find_call
+from reviewer_ui.review_page import review_page
 
 router = APIRouter(include_in_schema=False)
 

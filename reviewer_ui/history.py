@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -23,6 +23,7 @@ from reviewer_ui.access import Person
 from reviewer_ui.addresses import FromAddress
 from reviewer_ui.arguments import Edit, decided_edits
 from reviewer_ui.posting import PostedForm
+from reviewer_ui.preferences import read_preferences
 from reviewer_ui.rendering import page
 
 ROWS = 50
@@ -41,20 +42,22 @@ class Wanted:
     since: str = ""
     to: str = ""
 
-    def as_filter(self) -> Filter:
-        """Raises: InvalidRequest for a day that is none."""
+    def as_filter(self, zone: tzinfo) -> Filter:
+        """The filter; its days are those of this zone. Raises: InvalidRequest for a day or a verdict that is none."""
+        if self.verdict and self.verdict not in set(Verdict):
+            raise InvalidRequest(f"{self.verdict!r} is no decision: there are {', '.join(Verdict)}.")
         return Filter(
-            since=_day(self.since),
-            until=_day_after(self.to),
+            since=_day(self.since, zone),
+            until=_day(self.to, zone, plus_days=1),
             action=self.tool,
             reviewer=self.reviewer,
             verdict=self.verdict,
             q=self.q,
         )
 
-    def export_address(self) -> str:
+    def export_address(self, zone: tzinfo) -> str:
         """Where the API gives all that this filter finds as CSV."""
-        wanted = self.as_filter()
+        wanted = self.as_filter(zone)
         times = {"from": wanted.since, "to": wanted.until}
         fields = {"action": self.tool, "reviewer": self.reviewer, "verdict": self.verdict, "q": wanted.q or ""}
         fields |= {name: moment.isoformat() for name, moment in times.items() if moment}
@@ -77,7 +80,7 @@ class Row:
     edits: list[Edit]
 
 
-def wanted_of(
+async def wanted_of(
     q: FromAddress = "",
     verdict: FromAddress = "",
     tool: FromAddress = "",
@@ -114,8 +117,9 @@ def _history_page(
     request: Request, wanted: Wanted, cursor: str | None, *, verification: audit.Verification | None = None
 ) -> Response:
     gateway = gateway_of(request)
+    zone = read_preferences(request).zone or UTC
     with gateway.database.read() as session:
-        found = decisions.page(session, wanted.as_filter(), cursor=cursor or None, limit=ROWS)
+        found = decisions.page(session, wanted.as_filter(zone), cursor=cursor or None, limit=ROWS)
         ids = {decision.approval_id for decision in found.items}
         of_id = {approval.id: approval for approval in approvals.find_many(session, ids)}
         attempts = executions.newest(session, ids)
@@ -130,13 +134,13 @@ def _history_page(
         ],
         wanted=wanted,
         query=wanted.as_query(),
-        export=wanted.export_address(),
+        export=wanted.export_address(zone),
         older=wanted.as_query(cursor=found.next_cursor) if found.next_cursor else None,
         cursor=cursor,
         choices={
             "verdicts": [(str(verdict), verdict.capitalize()) for verdict in Verdict],
             "tools": [(tool, tool) for tool in _with(gateway.tools.names(), wanted.tool)],
-            "people": [(one.id, one.name) for one in people],
+            "people": _known_or(wanted.reviewer, [(one.id, one.name) for one in people]),
         },
         head=head,
         verification=verification,
@@ -158,18 +162,21 @@ def _with(names: Sequence[str], chosen: str) -> list[str]:
     return sorted({*names, chosen} - {""})
 
 
-def _day(text: str) -> datetime | None:
+def _known_or(chosen: str, people: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The people to choose from; whoever is nobody's id is shown as it was asked for, not as "anyone"."""
+    is_known = not chosen or any(chosen == one for one, _ in people)
+    return people if is_known else [*people, (chosen, chosen)]
+
+
+def _day(text: str, zone: tzinfo, *, plus_days: int = 0) -> datetime | None:
+    """The beginning of this day, or of one so many days later. Raises: InvalidRequest."""
     if not text:
         return None
     try:
-        return datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC)
+        day = date.fromisoformat(text)
     except ValueError:
         raise InvalidRequest(f"{text!r} is not a day: write it as 2026-11-21.") from None
-
-
-def _day_after(text: str) -> datetime | None:
-    day = _day(text)
     try:
-        return day + timedelta(days=1) if day else None
+        return datetime.combine(day + timedelta(days=plus_days), time.min, zone).astimezone(UTC)
     except OverflowError:
-        return None  # the last day that there is: nothing comes after it
+        return None  # before the first moment that there is, or after the last: it narrows nothing

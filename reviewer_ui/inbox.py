@@ -37,7 +37,7 @@ class JustDecided:
     is_held: bool
 
 
-def search_of(request: Request, q: FromAddress = "") -> Search:
+async def search_of(request: Request, q: FromAddress = "") -> Search:
     """The search that the address holds; for a form that was sent, the one that stands in the browser by now.
 
     The search changes without the page, so that what is open beside it stays: its forms hold an older one.

@@ -12,7 +12,7 @@ from gateway.store.tables import Approval
 from reviewer_ui.findings import count_grave
 from reviewer_ui.inbox_search import Search
 
-ROWS = 40
+ROWS = 30
 EXPIRING_ROWS = 10  # of the group on top; its own view shows more
 EXPIRING_VIEW_ROWS = 200
 SOON = timedelta(minutes=15)
@@ -72,11 +72,7 @@ def counted(number: int) -> str:
 
 
 def read_counts(session: Session, now: datetime, person: PersonActor) -> Counts:
-    return Counts(
-        waiting=inbox.count_waiting(session, COUNTED),
-        expiring=inbox.count_expiring(session, now + SOON, COUNTED),
-        mine=inbox.count_assigned(session, person.id, COUNTED),
-    )
+    return Counts(*inbox.counts(session, by=now + SOON, person_id=person.id, at_most=COUNTED))
 
 
 def read_list(

@@ -1,18 +1,34 @@
-"""Times, spans and counts in words."""
+"""Times, spans and counts in words. Times are those of the zone that the page is made for."""
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime, timedelta, tzinfo
 
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
 
+_zone: ContextVar[tzinfo | None] = ContextVar("zone", default=None)
+
+
+@contextmanager
+def shown_in(zone: tzinfo | None) -> Iterator[None]:
+    """The block's times are written for somebody in this zone; for None in UTC, and so marked."""
+    token = _zone.set(zone)
+    try:
+        yield
+    finally:
+        _zone.reset(token)
+
 
 def short_time(moment: datetime) -> str:
-    """``21 Nov, 09:14``: for lists, beside a full time in the element's title."""
-    return f"{moment.astimezone(UTC):%-d %b, %H:%M}"
+    """``21 Nov, 09:14``, where no zone is known ``21 Nov, 09:14 UTC``: beside a full time in the element's title."""
+    zone = _zone.get()
+    return f"{moment.astimezone(zone or UTC):%-d %b, %H:%M}{'' if zone else ' UTC'}"
 
 
 def full_time(moment: datetime) -> str:
-    """``21 Nov 2026, 09:14:05 UTC``"""
-    return f"{moment.astimezone(UTC):%-d %b %Y, %H:%M:%S} UTC"
+    """``21 Nov 2026, 09:14:05 CET``; UTC where no zone is known."""
+    return f"{moment.astimezone(_zone.get() or UTC):%-d %b %Y, %H:%M:%S %Z}"
 
 
 def machine_time(moment: datetime) -> str:

@@ -18,7 +18,7 @@ from reviewer_ui import (
     jobs,
     live,
     resuming,
-    review,
+    review_page,
     settings,
     tools,
 )
@@ -32,7 +32,7 @@ def mount(app: FastAPI) -> None:
     """
     app.state.error_page = errors.page_for
     app.state.sign_in_tries = access.SignInTries()
-    for module in (access, inbox, live, bulk, review, edits, decisions, resuming, history, jobs, tools, settings):
+    for module in (access, inbox, live, bulk, review_page, edits, decisions, resuming, history, jobs, tools, settings):
         app.include_router(module.router)
     # The files alone are compressed: pages hold what others wrote beside what is nobody else's business (BREACH).
     app.mount(STATIC_PATH, GZipMiddleware(_Files(directory=STATIC_FOLDER)), name="static")

@@ -30,13 +30,15 @@ def page(request: Request, template: str, status: int = 200, **context: Any) -> 
     """
     nonce = secrets.token_urlsafe(16)
     person = getattr(request.state, "person", None)
+    preferences = read_preferences(request)
     known = {
         "nonce": nonce,
         "person": person,
         "may_decide": person is not None and may_decide(person.role),
-        "preferences": read_preferences(request),
+        "preferences": preferences,
     }
-    html = _environment().get_template(template).render(context, **known)
+    with moments.shown_in(preferences.zone):
+        html = _environment().get_template(template).render(context, **known)
     response = HTMLResponse(html, status, headers={"Content-Security-Policy": _policy(nonce)})
     if request.method not in {"GET", "HEAD"}:
         # The answer to a form stands for no address that could be opened again.
@@ -90,6 +92,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("reviewer_ui"),
         autoescape=True,
+        auto_reload=False,  # a page of thirty rows would ask for the age of its files eighty times
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -21,7 +21,7 @@ from reviewer_ui.forms import typed_fields, typed_of
 from reviewer_ui.inbox_search import Search
 from reviewer_ui.posting import PostedForm
 from reviewer_ui.rendering import refuse
-from reviewer_ui.review import review_page
+from reviewer_ui.review_page import review_page
 
 HAS_ENDED = "Your sign-in has ended, and nothing was done. What you typed is kept: sign in to go on."
 

@@ -47,9 +47,15 @@ def set_password(request: Request, person: Person, form: PostedForm) -> Response
 
 
 @router.post(f"{PATH}/tokens")
-def make_token(request: Request, person: Person, _form: PostedForm) -> Response:
-    """The person has a new token, which this page alone ever shows."""
-    token = accounts.create_token(gateway_of(request), email=person.email)
+def make_token(request: Request, person: Person, form: PostedForm) -> Response:
+    """The person has a new token, which this page alone ever shows: loaded again, it makes no other.
+
+    Raises: InvalidRequest.
+    """
+    try:
+        token = accounts.create_token(gateway_of(request), email=person.email, token_id=form.get("token_id", ""))
+    except GatewayError as error:
+        refuse(request, error, _settings_page(request, person, error=error))
     return _settings_page(request, person, token=token)
 
 
@@ -103,6 +109,7 @@ def _settings_page(
         handle_chars=HANDLE_CHARS,
         done=_DONE.get(done),
         token=token,
+        next_token_id=accounts.new_token_id(),
         error=error,
         now=now,
     )

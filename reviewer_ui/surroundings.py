@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from gateway.domain.approval import ApprovalStatus, Verdict
 from gateway.domain.json_text import Limits
 from gateway.store import approvals, decisions, executions
-from gateway.store.decisions import Filter
 from gateway.store.session import Session
 from gateway.store.tables import Approval, Decision, Execution
 from gateway.usecases.progress import is_held
@@ -64,7 +63,7 @@ def read_job_calls(session: Session, approval: Approval, now: datetime) -> JobCa
 
 def read_precedents(session: Session, approval: Approval, now: datetime, limits: Limits) -> list[Precedent]:
     """The last few judgements of people about other calls of this tool, the newest first."""
-    found = decisions.page(session, Filter(action=approval.action), cursor=None, limit=LOOKED_THROUGH).items
+    found = decisions.last_of_action(session, approval.action, LOOKED_THROUGH)
     judged = [
         row for row in found if row.verdict in _JUDGED and row.actor_kind == "person" and row.approval_id != approval.id
     ]

@@ -3,8 +3,9 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import bindparam, func
+from sqlalchemy import bindparam, func, or_
 from sqlalchemy import select as sql_select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, delete, select, update
 
 from gateway.domain.permission import Role, may_decide
@@ -21,8 +22,24 @@ _KEYS, _PEOPLE, _TOKENS, _SIGN_INS = Rows(Key), Rows(Person), Rows(Token), Rows(
 # Asked with every request.
 _KEY = Prepared(sql_select(*_KEYS.columns).where(_KEYS.table.c.id == bindparam("key_id")))
 _PERSON = Prepared(sql_select(*_PEOPLE.columns).where(_PEOPLE.table.c.id == bindparam("person_id")))
+_DECIDERS = Prepared(
+    sql_select(*_PEOPLE.columns)
+    .where(
+        or_(*(_PEOPLE.table.c.role == role.value for role in Role if may_decide(role))),
+        _PEOPLE.table.c.disabled_at.is_(None),
+    )
+    .order_by(_PEOPLE.table.c.name, _PEOPLE.table.c.email)
+)
 _TOKEN = Prepared(sql_select(*_TOKENS.columns).where(_TOKENS.table.c.id == bindparam("token_id")))
-_SIGN_IN = Prepared(sql_select(*_SIGN_INS.columns).where(_SIGN_INS.table.c.secret_sha256 == bindparam("secret_sha256")))
+_SIGN_IN = Prepared(
+    sql_select(*_SIGN_INS.columns, *_PEOPLE.columns)
+    .join(_PEOPLE.table, _PEOPLE.table.c.id == _SIGN_INS.table.c.person_id)
+    .where(_SIGN_INS.table.c.secret_sha256 == bindparam("secret_sha256"))
+)
+_NEW_TOKEN = {
+    "sqlite": sqlite.insert(_TOKENS.table).on_conflict_do_nothing().returning(_TOKENS.table.c.id),
+    "postgresql": postgresql.insert(_TOKENS.table).on_conflict_do_nothing().returning(_TOKENS.table.c.id),
+}
 _REVOCATIONS = Prepared(
     sql_select(
         *(sql_select(func.count(rows.table.c.disabled_at)).scalar_subquery() for rows in (_KEYS, _TOKENS, _PEOPLE)),
@@ -61,9 +78,7 @@ def names(session: Session, person_ids: Collection[str]) -> dict[str, str]:
 
 def deciders(session: Session) -> Sequence[Person]:
     """The active people who may decide, by name."""
-    roles = [role for role in Role if may_decide(role)]
-    active = select(Person).where(col(Person.role).in_(roles), col(Person.disabled_at).is_(None))
-    return session.exec(active.order_by(col(Person.name), col(Person.email))).all()
+    return [_PEOPLE.make(values) for values in _DECIDERS.rows(session)]
 
 
 def find_token(session: Session, token_id: str) -> tuple[Token, Person] | None:
@@ -74,6 +89,13 @@ def find_token(session: Session, token_id: str) -> tuple[Token, Person] | None:
     token = _TOKENS.make(found)
     person = read_person(session, token.person_id)
     return (token, person) if person else None
+
+
+def add_token(session: Session, token: Token) -> bool:
+    """The token is kept; False when there is already one with this id."""
+    values = token.model_dump()
+    made = session.execute(_NEW_TOKEN[session.get_bind().dialect.name].values(values)).scalar_one_or_none()
+    return made is not None
 
 
 def find_key(session: Session, key_id: str) -> Key | None:
@@ -120,9 +142,8 @@ def find_sign_in(session: Session, secret_sha256: str) -> tuple[SignIn, Person] 
     found = _SIGN_IN.row(session, secret_sha256=secret_sha256)
     if found is None:
         return None
-    sign_in = _SIGN_INS.make(found)
-    person = read_person(session, sign_in.person_id)
-    return (sign_in, person) if person else None
+    of_sign_in = len(_SIGN_INS.columns)
+    return _SIGN_INS.make(found[:of_sign_in]), _PEOPLE.make(found[of_sign_in:])
 
 
 def touch_sign_in(session: Session, secret_sha256: str, now: datetime) -> None:

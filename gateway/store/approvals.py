@@ -5,7 +5,6 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, bindparam
 from sqlalchemy import select as sql_select
-from sqlalchemy.orm import defer
 from sqlmodel import and_, col, or_, select
 
 from gateway.domain import secret_places
@@ -48,7 +47,11 @@ _IDS_OF_JOB = Prepared(
 )
 
 _LONG_TEXTS = ("details", "summary", "justification", "schema_text", "tool_definition")
-_HEADS = select(Approval).options(*(defer(getattr(Approval, text), raiseload=True) for text in _LONG_TEXTS))
+_HEADS = Rows(Approval, without=_LONG_TEXTS)
+MAX_HEADS = 10
+_FIND_HEADS = Prepared(
+    sql_select(*_HEADS.columns).where(_T.c.id.in_([bindparam(f"id_{number}") for number in range(MAX_HEADS)]))
+)
 
 
 def add(session: Session, approval: Approval) -> None:
@@ -62,17 +65,22 @@ def find(session: Session, approval_id: str) -> Approval | None:
 
 
 def find_many(session: Session, approval_ids: Collection[str]) -> Sequence[Approval]:
+    if not approval_ids:
+        return []
     return session.exec(select(Approval).where(col(Approval.id).in_(approval_ids))).all()
 
 
 def find_heads(session: Session, approval_ids: Sequence[str]) -> list[Approval]:
-    """The approvals without their long texts, in the ids' order; those that are gone are left out.
+    """The approvals without their long texts, at most ``MAX_HEADS``, in the ids' order; without those that are gone.
 
-    For lists of many. To read one of the long texts raises.
+    To read one of the long texts raises.
     """
     if not approval_ids:
         return []
-    rows = {row.id: row for row in session.exec(_HEADS.where(col(Approval.id).in_(approval_ids)))}
+    # One statement for any number: the places that are left hold the first id again.
+    asked = dict.fromkeys((f"id_{number}" for number in range(MAX_HEADS)), approval_ids[0])
+    asked |= {f"id_{number}": one for number, one in enumerate(approval_ids)}
+    rows = {row.id: row for row in map(_HEADS.make, _FIND_HEADS.rows(session, **asked))}
     return [rows[one] for one in approval_ids if one in rows]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Table, bindparam, insert, type_coerce, update
+from sqlalchemy import Integer, Table, bindparam, insert, type_coerce, update
 from sqlalchemy import select as sql_select
 from sqlalchemy.types import NullType
 from sqlmodel import col, func, or_, select
@@ -32,6 +32,11 @@ _LOCK_HEAD = Prepared(sql_select(_HEAD.c.seq, _HEAD.c.hash).with_for_update())
 _MOVE_HEAD = Prepared(update(_HEAD).where(_HEAD.c.seq == bindparam("from_seq")), ("seq", "hash", "at"))
 _FIND = Prepared(_SELECT.where(_T.c.id == bindparam("decision_id")))
 _OF_APPROVAL = Prepared(_SELECT.where(_T.c.approval_id == bindparam("approval_id")).order_by(_T.c.seq))
+_LAST_OF_ACTION = Prepared(
+    _SELECT.where(_T.c.action == bindparam("action"))
+    .order_by(_T.c.seq.desc())
+    .limit(bindparam("at_most", type_=Integer))
+)
 _LAST_RULING = Prepared(
     _SELECT.where(
         _T.c.approval_id == bindparam("approval_id"),
@@ -122,6 +127,11 @@ def head(session: Session) -> DecisionHead | None:
 def find(session: Session, decision_id: str) -> Decision | None:
     found = _FIND.row(session, decision_id=decision_id)
     return _ROWS.make(found) if found else None
+
+
+def last_of_action(session: Session, action: str, limit: int) -> Sequence[Decision]:
+    """The last decisions about calls of this tool, the newest first."""
+    return [_ROWS.make(values) for values in _LAST_OF_ACTION.rows(session, action=action, at_most=limit)]
 
 
 def last_ruling(session: Session, approval_id: str) -> Decision | None:

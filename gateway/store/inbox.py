@@ -12,7 +12,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Integer, Select, bindparam
+from sqlalchemy import ColumnElement, Integer, ScalarSelect, Select, bindparam
 from sqlalchemy import select as sql_select
 from sqlmodel import func, or_
 
@@ -82,13 +82,17 @@ _IN_DOUBT = Prepared(
 )
 
 
-def _count(some: Select[Any]) -> Prepared:
-    return Prepared(sql_select(func.count()).select_from(some.limit(_LIMIT).subquery()))
+def _count(some: Select[Any]) -> ScalarSelect[int]:
+    return sql_select(func.count()).select_from(some.limit(_LIMIT).subquery()).scalar_subquery()
 
 
-_COUNT_WAITING = _count(sql_select(_T.c.id).where(_PENDING))
-_COUNT_EXPIRING = _count(sql_select(_T.c.id).where(_PENDING, _T.c.expires_at <= bindparam("by")))
-_COUNT_ASSIGNED = _count(sql_select(_T.c.id).where(_PENDING, _T.c.assignee == bindparam("person_id")))
+_COUNTS = Prepared(
+    sql_select(
+        _count(sql_select(_T.c.id).where(_PENDING)),
+        _count(sql_select(_T.c.id).where(_PENDING, _T.c.expires_at <= bindparam("by"))),
+        _count(sql_select(_T.c.id).where(_PENDING, _T.c.assignee == bindparam("person_id"))),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,19 +127,13 @@ class Waiting:
     is_cut: bool = False
 
 
-def count_waiting(session: Session, at_most: int) -> int:
-    """How many wait, counted no further than ``at_most``: a badge needs no scan of a million rows."""
-    return _number(_COUNT_WAITING.row(session, at_most=at_most))
+def counts(session: Session, *, by: datetime, person_id: str, at_most: int) -> tuple[int, int, int]:
+    """How many wait, how many of them nobody can decide any more after ``by``, and how many this person looks at.
 
-
-def count_expiring(session: Session, by: datetime, at_most: int) -> int:
-    """How many nobody can decide any more after ``by``, counted no further than ``at_most``."""
-    return _number(_COUNT_EXPIRING.row(session, by=by, at_most=at_most))
-
-
-def count_assigned(session: Session, person_id: str, at_most: int) -> int:
-    """How many of those that wait this person looks at, counted no further than ``at_most``."""
-    return _number(_COUNT_ASSIGNED.row(session, person_id=person_id, at_most=at_most))
+    None is counted further than ``at_most``: a badge needs no scan of a million rows.
+    """
+    [(waiting, expiring, assigned)] = _COUNTS.rows(session, by=by, person_id=person_id, at_most=at_most)
+    return waiting, expiring, assigned
 
 
 def waiting(session: Session, wanted: Wanted, *, cursor: str | None, limit: int) -> Waiting:
@@ -178,10 +176,6 @@ def cursor_behind(row: Head | Approval) -> str:
 
 def _first(rows: Sequence[tuple[Any, ...]], wanted: Wanted, limit: int) -> list[Head]:
     return list(islice(filter(wanted.matches, (Head(*row) for row in rows)), limit))
-
-
-def _number(row: tuple[Any, ...] | None) -> int:
-    return int(row[0]) if row else 0
 
 
 def _walk_wanted(session: Session, wanted: Wanted, cursor: str | None, limit: int) -> Iterator[Head]:

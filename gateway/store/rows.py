@@ -1,6 +1,6 @@
 """Rows of the hot tables as objects, written back with what changed of them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Table, bindparam, inspect, update
@@ -19,16 +19,20 @@ class Rows(Generic[Row]):
 
     ``guard`` is a column that every UPDATE must find as it was read: a row that
     somebody else changed is not overwritten. With ``counts`` the guard is a
-    number of versions, which every UPDATE raises.
+    number of versions, which every UPDATE raises. ``without`` are attributes
+    that are not read, for lists of many: to look at one of them raises.
     """
 
-    def __init__(self, entity: type[Row], *, guard: str | None = None, counts: bool = False) -> None:
+    def __init__(
+        self, entity: type[Row], *, guard: str | None = None, counts: bool = False, without: Collection[str] = ()
+    ) -> None:
         mapper: Mapper[Row] = inspect(entity)
         self.table: Table = entity.__table__  # type: ignore[attr-defined]
         #: Every column in the order of the attributes: what a SELECT for ``make`` and ``hold`` must give.
-        self.columns = tuple(attribute.columns[0] for attribute in mapper.column_attrs)
+        attributes = [attribute for attribute in mapper.column_attrs if attribute.key not in without]
+        self.columns = tuple(attribute.columns[0] for attribute in attributes)
         self._names = tuple(column.name for column in self.columns)
-        self._attributes = tuple(attribute.key for attribute in mapper.column_attrs)
+        self._attributes = tuple(attribute.key for attribute in attributes)
         self._keys = tuple(column.name for column in self.table.primary_key)
         self._guard = guard
         self._counts = counts

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Iterable
 from datetime import timedelta
@@ -19,6 +20,7 @@ from gateway.usecases.ids import new_id
 
 KEY_PREFIX, TOKEN_PREFIX = "cs_app_", "cs_pat_"
 MIN_PASSWORD_LENGTH = 8
+_PUBLIC_ID = re.compile("[0-9a-f]{12}")
 SEEN_EVERY = timedelta(minutes=5)  # a sign-in's last use is written no more often than this
 
 _passwords = PasswordHash.recommended()
@@ -80,15 +82,27 @@ def enable_person(gateway: Gateway, *, email: str) -> Person:
         return person
 
 
-def create_token(gateway: Gateway, *, email: str) -> str:
-    """A personal access token, shown this once. Raises: NotFound."""
+def create_token(gateway: Gateway, *, email: str, token_id: str | None = None) -> str:
+    """A personal access token, shown this once; with a ``token_id`` from ``new_token_id`` it is made only once.
+
+    Raises: NotFound; InvalidRequest for a ``token_id`` that is none, or that was used.
+    """
+    if token_id is not None and not _PUBLIC_ID.fullmatch(token_id):
+        raise InvalidRequest("Press the button again: this page's form was not complete.")
     with gateway.database.write() as session:
         person = _person(session, email)
         secret = secrets.token_urlsafe(32)
         now = gateway.database.now(session)
-        token = Token(id=_public_id(), person_id=person.id, secret_sha256=_sha256(secret), created_at=now)
-        session.add(token)
-        return f"{TOKEN_PREFIX}{token.id}_{secret}"
+        made_id = token_id or new_token_id()
+        token = Token(id=made_id, person_id=person.id, secret_sha256=_sha256(secret), created_at=now)
+        if not accounts.add_token(session, token):
+            raise InvalidRequest(f"The token {made_id} is made already and was shown once: revoke it if it is lost.")
+        return f"{TOKEN_PREFIX}{made_id}_{secret}"
+
+
+def new_token_id() -> str:
+    """The id of a token that may be made: a form that holds it makes one token, however often it is sent."""
+    return _public_id()
 
 
 def create_key(gateway: Gateway, *, app: str, scopes: Iterable[Scope]) -> str:

@@ -61,7 +61,16 @@ def _new(shape: Shape, path: Path) -> Node:
     value = first_value(shape)
     if shape is ANYTHING or (shape.is_free and not shape.types):
         return Node("json", '""')
-    return draft_of(value, shape, Asked(None), path)
+    return _without_numbers(draft_of(value, shape, Asked(None), path))
+
+
+def _without_numbers(node: Node) -> Node:
+    """The node with its numbers still to be written: a 0 that nobody wrote would be approved by oversight."""
+    if node.kind == "number":
+        node.text = ""
+    for _, child in node.children():
+        _without_numbers(child)
+    return node
 
 
 def _remove(draft: Node, path: tuple[str, ...]) -> None:

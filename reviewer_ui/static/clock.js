@@ -1,5 +1,8 @@
 // Countdowns: <time datetime="…" data-exp> counts down by the server's clock, not by this machine's.
+// And the zone that all times are shown in: the server learns it from a cookie, for the next page on.
 "use strict";
+
+document.cookie = `countersign_zone=${Intl.DateTimeFormat().resolvedOptions().timeZone}; path=/; max-age=31536000; samesite=lax`;
 
 const skewMs = Number(document.documentElement.dataset.now) - Date.now();
 const TOLD_AT_S = [300, 60];

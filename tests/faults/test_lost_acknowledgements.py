@@ -22,12 +22,12 @@ DAWDLE_S = 0.01
 #: What carries no job on: accounts, what is only shown, setting up, the worker's own life.
 OTHERS = {
     "approvals": {"find", "find_heads", "find_many", "ids_of_job", "of_job", "of_jobs", "page", "secrets_of"},
-    "decisions": {"batches", "chain", "find_many", "head", "of_approval", "page"},
+    "decisions": {"batches", "chain", "find_many", "head", "last_of_action", "of_approval", "page"},
     "events": {"of_call", "of_job"},
     "executors": {"beat", "find_alive", "remove", "remove_silent"},
     "jobs": {"find", "page"},
 }
-OTHER_MODULES = {"inbox", "migrate", "pages"}
+OTHER_MODULES = {"inbox", "migrate", "pages", "schema"}
 FLOW = sorted(
     name
     for name in {*public_functions(), *TRANSACTIONS}

@@ -156,7 +156,7 @@ def test_few_among_many_are_found_by_an_index_in_the_order_of_the_list(database:
         assert index in plan or not database.is_sqlite, plan
         assert "TEMP B-TREE" not in plan, plan
     for mine in (
-        lambda s: inbox.count_assigned(s, "per_1", 1000),
+        lambda s: inbox.counts(s, by=START, person_id="per_1", at_most=1000),
         lambda s: approvals.page(s, statuses=("pending",), assignee="per_1"),
     ):
         plan = explained(database, mine)

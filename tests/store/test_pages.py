@@ -390,7 +390,7 @@ def test_common_questions_are_answered_by_an_index(full_database: Database) -> N
         "overdue jobs": (lambda s: jobs.overdue(s, now, 100), "jobs_deadline"),
         "calls of a round": (lambda s: calls.of_round(s, "job_000007", 1, now), round_key),
         "calls of a job": (lambda s: approvals.of_job(s, "job_000007"), round_key),
-        "badge": (lambda s: inbox.count_waiting(s, 1000), "approvals_status"),
+        "badge": (lambda s: inbox.counts(s, by=now, person_id="per_1", at_most=1000), "approvals_status"),
         "decisions": (lambda s: decisions.page(s, Filter(), cursor=None, limit=50), "decisions"),
         "decisions by verdict": (
             lambda s: decisions.page(s, Filter(verdict="reject"), cursor=None, limit=50),

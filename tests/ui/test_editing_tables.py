@@ -98,6 +98,18 @@ def test_cell_that_is_not_there_is_added_by_its_button(reviewer, gateway, lines)
     assert '{"sku": "", "note": null, "price": 2.50}' in edited
 
 
+def test_number_that_is_added_is_to_be_written_and_is_no_zero(reviewer, gateway, lines):
+    fields = reviewer.open(at(lines)).form(at(lines, "/decision")).fields
+    page = Page(reviewer.post(at(lines, "/edit"), as_sent(fields | {"step": "add:/lines/1/price"})).text)
+    assert page.form(at(lines, "/decision")).fields["/lines/1/price"] == ""
+
+    answer = reviewer.press(page, at(lines, "/decision"), APPROVE)
+
+    assert answer.status_code == 422
+    assert "Write a number" in Page(answer.text).text
+    assert load_approval(gateway, lines.id).status == "pending"
+
+
 def test_lists_that_are_no_table_stay_groups(reviewer, gateway):
     nested = {**ROWS, "properties": {**ROWS["properties"], "tags": {"type": "array"}}}
     gateway.tools.register(RecordingTool("mixed", schema=nested))

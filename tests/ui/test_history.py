@@ -55,6 +55,7 @@ def test_decisions_stand_newest_first_with_who_and_what(reviewer, decided):
         ("to=2000-01-01", []),
         ("from=2999-12-31", []),
         ("verdict=reject&tool=write", ["“No, thanks"]),
+        ("reviewer=nobody", []),
     ],
 )
 def test_filters_narrow_the_list_and_stay_in_the_form(reviewer, decided, query, found):
@@ -74,6 +75,10 @@ def test_reviewer_filter_shows_what_that_person_decided(reviewer, decided):
 
 def test_day_that_is_none_is_refused_as_a_page(reviewer):
     assert "is not a day" in reviewer.open("/history?from=yesterday", status=422).text
+
+
+def test_decision_that_is_none_is_refused_as_a_page(reviewer):
+    assert "approve, reject, respond" in reviewer.open("/history?verdict=maybe", status=422).text
 
 
 def test_pages_of_the_history_show_every_decision_once(reviewer, gateway):

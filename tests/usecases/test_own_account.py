@@ -55,6 +55,25 @@ def test_own_tokens_are_listed_and_revoked_and_those_of_others_are_not(gateway):
         accounts.authenticate(session, token)
 
 
+def test_a_form_makes_one_token_however_often_it_is_sent(database):
+    gateway = make_gateway(database)
+    rita, tom = make_person(gateway), make_person(gateway)
+    token_id = accounts.new_token_id()
+    token = accounts.create_token(gateway, email=rita.email, token_id=token_id)
+
+    for person in (rita, tom):
+        with pytest.raises(InvalidRequest, match="made already"):
+            accounts.create_token(gateway, email=person.email, token_id=token_id)
+    for wrong in ("", "x", token_id.upper() + "g", token_id + "0", f"{token_id}\n"):
+        with pytest.raises(InvalidRequest, match="not complete"):
+            accounts.create_token(gateway, email=rita.email, token_id=wrong)
+
+    assert [row.id for row in own_account.read_account(gateway, rita, None).tokens] == [token_id]
+    assert own_account.read_account(gateway, tom, None).tokens == []
+    with gateway.database.read() as session:
+        assert accounts.authenticate(session, token).owner == rita.owner
+
+
 def test_own_sign_ins_are_listed_and_ended_and_those_of_others_are_not(gateway):
     rita, tom = make_person(gateway), make_person(gateway)
     here, there = sign_in(gateway, rita), sign_in(gateway, rita)
