@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from gateway import __version__
+from gateway.cli.memory import put_together
 from gateway.domain.permission import Role, Scope
 from gateway.errors import NotAvailable
 
@@ -65,7 +66,8 @@ def demo(
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over: the demo's own files are removed.")] = False,
 ) -> None:
     """Start the product with sample data."""
-    from gateway.cli.demo import run_demo
+    with put_together():
+        from gateway.cli.demo import run_demo
 
     run_demo(host, port, is_fresh=fresh)
 
@@ -77,7 +79,8 @@ def serve(
     no_worker: Annotated[bool, typer.Option("--no-worker", help="Leave the work to `countersign worker`.")] = False,
 ) -> None:
     """Serve API and reviewer pages, with a worker."""
-    from gateway.cli.serve import run_serve
+    with put_together():
+        from gateway.cli.serve import run_serve
 
     run_serve(host, port, with_worker=not no_worker)
 
@@ -85,7 +88,8 @@ def serve(
 @app.command()
 def worker() -> None:
     """Run a worker alone."""
-    from gateway.cli.worker import run_worker
+    with put_together():
+        from gateway.cli.worker import run_worker
 
     run_worker()
 

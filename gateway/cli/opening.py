@@ -1,6 +1,5 @@
 """What most commands begin with: settings, logs, a gateway, and a schema that is the right one."""
 
-import gc
 import logging
 import os
 import sys
@@ -56,12 +55,3 @@ def check_schema(database: Database) -> None:
     """Both our tables and the engine's are those of this version. Raises: SchemaOutdated; DatabaseUnavailable."""
     check_current(database)
     check_engine(database)
-
-
-def settle_memory() -> None:
-    """The garbage collector leaves alone what starting has made: it looks through some 100 MB of it otherwise.
-
-    Each full look takes tens of milliseconds, in the middle of somebody's request.
-    """
-    gc.collect()
-    gc.freeze()

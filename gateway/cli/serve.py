@@ -13,7 +13,8 @@ import uvicorn
 
 from gateway.app import create_app
 from gateway.cli.lock import only_process
-from gateway.cli.opening import begin, find_local_modules, settle_memory
+from gateway.cli.memory import settle_memory
+from gateway.cli.opening import begin, find_local_modules
 from gateway.cli.stopping import StopRequest, leave_running_calls, stop_request
 from gateway.errors import InvalidSetting
 from gateway.web.address import Site, is_loopback

@@ -5,7 +5,8 @@ from contextlib import ExitStack
 import typer
 
 from gateway.cli.lock import only_process
-from gateway.cli.opening import begin, check_schema, find_local_modules, settle_memory
+from gateway.cli.memory import settle_memory
+from gateway.cli.opening import begin, check_schema, find_local_modules
 from gateway.cli.stopping import leave_running_calls, stop_request
 from gateway.composition import open_gateway, start_worker
 from gateway.store.listener import Listener
