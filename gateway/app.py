@@ -9,6 +9,9 @@ from starlette.concurrency import run_in_threadpool
 
 import reviewer_ui.pages
 from gateway.api import approvals, decisions, docs, health, job_events, jobs, openapi, problems, tools
+from gateway.api.cheqpoint import routes as cheqpoint
+from gateway.api.cheqpoint.bodies import RequestBody
+from gateway.api.cheqpoint.polls import Polls
 from gateway.api.last_resort import LastResort
 from gateway.api.ruling import AssignmentBody, DecisionBody, ExtensionBody, ResolutionBody, RevealBody
 from gateway.api.submission import JobBody
@@ -26,9 +29,11 @@ from gateway.web.state import BodyLimits, Closing, make_readers
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
-_ROUTERS = (jobs.router, job_events.router, approvals.router, decisions.router, tools.router, health.router)
+_ROUTERS = (
+    jobs.router, job_events.router, approvals.router, decisions.router, tools.router, cheqpoint.router, health.router,
+)  # fmt: skip
 #: Bodies that routes read as bytes, so that FastAPI does not know them.
-_BODIES = (JobBody, DecisionBody, ExtensionBody, AssignmentBody, ResolutionBody, RevealBody)
+_BODIES = (JobBody, DecisionBody, ExtensionBody, AssignmentBody, ResolutionBody, RevealBody, RequestBody)
 
 _log = logging.getLogger(__name__)
 
@@ -60,6 +65,7 @@ def assemble(gateway: Gateway, site: Site, limits: BodyLimits, lifespan: Lifespa
         lifespan=lifespan,
         docs_url=None,  # made of scripts from elsewhere; ours is gateway.api.docs
         redoc_url=None,
+        redirect_slashes=False,  # clients make a GET of a redirected POST, and its host is the caller's word
     )
     app.state.gateway = gateway
     app.state.submissions = Submissions(gateway)
@@ -67,6 +73,7 @@ def assemble(gateway: Gateway, site: Site, limits: BodyLimits, lifespan: Lifespa
     app.state.body_limits = limits
     app.state.closing = Closing(gateway.database.signals)
     app.state.readers = make_readers()
+    app.state.polls = Polls()
     problems.install(app)
     for router in _ROUTERS:
         app.include_router(router)

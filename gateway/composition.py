@@ -102,6 +102,7 @@ def _policy(settings: Settings) -> Policy:
         expires_after_s=settings.expires_after_s,
         expiry_warning_share=settings.expiry_warning_share,
         max_repeats=settings.max_repeats,
+        same_request_window_s=settings.same_request_window_s,
         lease_s=settings.lease_s,
         model_timeout_s=settings.model_timeout_s,
         model_give_up_s=settings.model_give_up_s,

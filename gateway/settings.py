@@ -56,6 +56,7 @@ class Settings(BaseSettings):
     expires_after_s: float | None = Field(default=None, gt=0, le=MAX_AHEAD.total_seconds())
     expiry_warning_share: float = Field(default=0.1, ge=0, le=0.5)
     max_repeats: int | None = Field(default=None, ge=0, le=256)
+    same_request_window_s: float = Field(default=0.0, ge=0, le=3600)
     lease_s: float = Field(default=15.0, gt=0)
     sign_in_idle_s: float = Field(default=12 * 3600.0, gt=0)
     sign_in_max_s: float = Field(default=7 * 24 * 3600.0, gt=0)

@@ -22,7 +22,7 @@ def identify(request: Request) -> Actor:
     """The app or the person of this request, as the rows say now. Raises: Unauthenticated; CrossSite."""
     credential = sent_credential(request)
     if credential is not None:
-        return _authenticate(gateway_of(request), credential)
+        return authenticate(gateway_of(request), credential)
     check_same_origin(request, site_of(request))
     person = find_signed_in(request)
     if person is None:
@@ -95,6 +95,9 @@ def _bearer(value: str) -> str:
     return credential.strip()
 
 
-def _authenticate(gateway: Gateway, credential: str) -> Actor:
+def authenticate(gateway: Gateway, credential: str) -> Actor:
+    """Who holds this key or token. Raises: Unauthenticated."""
+    if len(credential) > MAX_CREDENTIAL_CHARS:
+        raise Unauthenticated
     with gateway.database.glance() as session:
         return accounts.authenticate(session, credential)

@@ -27,9 +27,9 @@ from gateway.store.tables import Job
 from gateway.usecases import jobs as usecase
 from gateway.usecases.gateway import Gateway
 from gateway.web.body import read_json_body
+from gateway.web.limits import MAX_KEY_CHARS
 from gateway.web.state import body_limits_of, gateway_of, submissions_of
 
-MAX_KEY_CHARS = 255
 SMALL_BODY_BYTES = 64 * 1024  # read on the event loop: handing it to a thread takes longer
 
 router = APIRouter(prefix="/api/v1/jobs", tags=["jobs"])

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway import errors
+from gateway.api import cheqpoint
 from gateway.domain import json_pointer
 from gateway.errors import GatewayError
 from gateway.web.state import error_page_of
@@ -89,11 +90,19 @@ def answer(request: Request, error: GatewayError, status: int | None = None) -> 
     status = status or status_of(error)
     if status >= 500:
         _log.error("request failed", extra={"event": "request.failed", "code": error.code, "path": request.url.path})
-    page = error_page_of(request)
-    response = page(request, error, status) if page and is_for_people(request) else _problem(error, status)
+    response = _shaped(request, error, status)
     for name, value in _HEADERS_OF.get(type(error), {}).items():
         response.headers[name] = value
     return response
+
+
+def _shaped(request: Request, error: GatewayError, status: int) -> Response:
+    if request.url.path.startswith(cheqpoint.PATHS):
+        # Its clients make an exception's message of this member.
+        body = json.dumps({"error": error.message}, ensure_ascii=False)
+        return Response(body.encode("utf-8", "backslashreplace"), status, media_type="application/json")
+    page = error_page_of(request)
+    return page(request, error, status) if page and is_for_people(request) else _problem(error, status)
 
 
 def is_for_people(request: Request) -> bool:

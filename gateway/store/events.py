@@ -30,6 +30,11 @@ _OF_CALL = Prepared(
     )
     .order_by(_E.c.seq)
 )
+_OF_CALL_WITHOUT_JOB = Prepared(
+    select(*_ROWS.columns)
+    .where(_E.c.job_id.is_(None), _E.c.approval_id == bindparam("approval_id"), _E.c.name == bindparam("name"))
+    .order_by(_E.c.id)
+)
 _INSERT = Prepared(insert(_E), ("job_id", "seq", "name", "approval_id", "data", "at"))
 
 
@@ -92,5 +97,8 @@ def of_job(session: Session, job_id: str, after_seq: int, limit: int = 500) -> S
 
 def of_call(session: Session, approval: Approval, name: EventName) -> Sequence[Event]:
     """What of this name happened to the call, in order."""
-    rows = _OF_CALL.rows(session, job_id=approval.job_id, approval_id=approval.id, name=name.value)
+    if approval.job_id is None:
+        rows = _OF_CALL_WITHOUT_JOB.rows(session, approval_id=approval.id, name=name.value)
+    else:
+        rows = _OF_CALL.rows(session, job_id=approval.job_id, approval_id=approval.id, name=name.value)
     return [_ROWS.make(row) for row in rows]

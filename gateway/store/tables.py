@@ -22,9 +22,9 @@ def _one_of(column: str, values: Iterable[str], name: str) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({listed})", name=name)
 
 
-def _index_of_few(name: str, *columns: str, where: str) -> Index:
+def _index_of_few(name: str, *columns: str, where: str, unique: bool = False) -> Index:
     """An index of the rows that somebody will look for: those that nobody will cost it nothing."""
-    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+    return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
 
 
 # An UPDATE of a job or an approval carries the number it was read with and must find one row: nobody's change is lost.
@@ -152,6 +152,10 @@ class Approval(SQLModel, table=True):
         Index("approvals_status_risk", "status", "risk", "created_at", "id"),
         _index_of_few("approvals_same_call", "job_id", "call_sha256", where="call_sha256 IS NOT NULL"),
         _index_of_few("approvals_assignee", "assignee", "status", "created_at", "id", where="assignee IS NOT NULL"),
+        _index_of_few("approvals_request_key", "owner", "request_key", where="request_key IS NOT NULL", unique=True),
+        _index_of_few(
+            "approvals_same_request", "owner", "request_sha256", "created_at", where="request_sha256 IS NOT NULL"
+        ),
         _index_of_few("approvals_warn", "warn_at", where="warn_at IS NOT NULL AND decided_at IS NULL"),
     )
     __mapper_args__ = {"version_id_col": _approval_version}
@@ -194,6 +198,9 @@ class Approval(SQLModel, table=True):
     call_sha256: str | None = None  #: of tool and arguments; of rejected calls and of repeats only
     attempt: int = 1  #: the execution attempt that is wanted
     decision_id: str | None = None  #: the last final decision
+    sent_along: str | None = Field(default=None, sa_type=Text)  #: JSON object: what else a program said of its request
+    request_key: str | None = None  #: the Idempotency-Key that a program asked with
+    request_sha256: str | None = None  #: of what a program asked; null for calls of jobs
     assignee: str | None = None  #: id of the person who looks at it; decides nothing about who may
     assigned_by: str | None = None  #: id of the person who gave it to them
     assigned_at: datetime | None = None
@@ -282,7 +289,10 @@ class Event(SQLModel, table=True):
     """One change of state, written in its transaction: the feed of a job and the outbox."""
 
     __tablename__ = "events"
-    __table_args__ = (UniqueConstraint("job_id", "seq", name="events_job_seq"),)
+    __table_args__ = (
+        UniqueConstraint("job_id", "seq", name="events_job_seq"),
+        _index_of_few("events_without_job", "approval_id", "id", where="job_id IS NULL"),
+    )
 
     id: int | None = Field(
         default=None,

@@ -24,6 +24,7 @@ from gateway.errors import (
     Expired,
     GatewayError,
     InvalidDetails,
+    InvalidRequest,
     NoteRequired,
     NotFound,
     NotUndoable,
@@ -34,7 +35,7 @@ from gateway.errors import (
 from gateway.store import approvals, calls, decisions, events
 from gateway.store.session import Session
 from gateway.store.tables import Approval, Job
-from gateway.usecases import accounts, expiring, intake, ledger, progress, repeats
+from gateway.usecases import accounts, describing, expiring, ledger, progress, repeats
 from gateway.usecases.gateway import Gateway
 
 EXPIRE_BATCH = 100
@@ -92,9 +93,9 @@ def undo(gateway: Gateway, person: PersonActor, approval_id: str, *, channel: st
         if not progress.is_held(approval, now):
             raise _refusal_of_undo(approval)
         _reopen(approval)
+        # The feed never told that it was approved.
+        events.whisper(session, approval)
         if job is not None:
-            # Its feed never told that it was approved.
-            events.whisper(session, approval)
             progress.carry_on(gateway, session, job, now)
         by = ledger.by_person(decider, channel)
         decisions.append(session, [ledger.entry(approval, Verdict.UNDO, by, now)])
@@ -184,11 +185,13 @@ def _edit(gateway: Gateway, approval: Approval, choice: Approve) -> str | None:
 
 
 def _tool_change(gateway: Gateway, approval: Approval) -> ToolChanged | None:
+    if approval.tool_sha256 is None:
+        return None  # an action that no tool of ours stands for
     tool = gateway.tools.get(approval.action)
     now_is = tool.definition if tool else None
     if now_is is not None and now_is.sha256 == approval.tool_sha256:
         return None
-    after = json.loads(intake.definition_text(now_is)) if now_is else None
+    after = json.loads(describing.definition_text(now_is)) if now_is else None
     before = json.loads(approval.tool_definition) if approval.tool_definition else None
     return ToolChanged(before=before, after=after)
 
@@ -197,9 +200,8 @@ def _take_new_definition(
     gateway: Gateway, session: Session, job: Job | None, approval: Approval, now: datetime
 ) -> None:
     tool = gateway.tools.get(approval.action)
-    intake.note_tool_change(approval, tool.definition if tool else None, gateway.policy.limits)
-    if job is not None:
-        events.record(session, job, EventName.APPROVAL_CHANGED, now, approval=approval, reason_code="tool_changed")
+    describing.note_tool_change(approval, tool.definition if tool else None, gateway.policy.limits)
+    events.record(session, job, EventName.APPROVAL_CHANGED, now, approval=approval, reason_code="tool_changed")
 
 
 def _rule_if_unchanged(
@@ -233,6 +235,8 @@ def _rule(
     if approval.note_required and not (ruling.note or "").strip():
         raise NoteRequired
     choice = ruling.choice
+    if isinstance(choice, Respond) and approval.job_id is None:
+        raise InvalidRequest("The program that asked takes a yes or a no, and no answer in words.", field="response")
     if isinstance(choice, Approve):
         approval.modified_details = _checked_edit(gateway, approval, choice)
         approval.effective_sha256 = _effective_sha256(gateway, approval, choice)
@@ -253,17 +257,20 @@ def _rule(
     if isinstance(choice, Approve):
         hold_s = gateway.policy.undo_hold_s if ruling.channel == "page" else 0.0
         approval.release_at = now + timedelta(seconds=hold_s)
-    if job is not None:
-        _follow_up(gateway, session, job, approval, ruling, now)
+    _follow_up(gateway, session, job, approval, ruling, now)
     decisions.append(session, [entry])
 
 
-def _follow_up(gateway: Gateway, session: Session, job: Job, approval: Approval, ruling: Ruling, now: datetime) -> None:
+def _follow_up(
+    gateway: Gateway, session: Session, job: Job | None, approval: Approval, ruling: Ruling, now: datetime
+) -> None:
     if progress.is_held(approval, now):
         # The feed tells of it when it is released: until then every face says pending.
         events.whisper(session, approval)
     else:
         events.record(session, job, EventName.APPROVAL_DECIDED, now, approval=approval, status=approval.status)
+    if job is None:
+        return  # whoever asked does the rest
     match ruling.choice:
         case Approve():
             delay_s = max(0.0, ((approval.release_at or now) - now).total_seconds())
@@ -286,7 +293,7 @@ def _checked_edit(gateway: Gateway, approval: Approval, choice: Approve) -> str 
     if edited is None:
         return None
     require_object(edited, gateway.policy.limits)  # what a mask stood for may be long
-    wrong = intake.unfit_places(approval, edited, gateway.policy.limits)
+    wrong = describing.unfit_places(approval, edited, gateway.policy.limits)
     if wrong:
         raise InvalidDetails(errors=[{"pointer": bad.path, "message": bad.message} for bad in wrong])
     return edited

@@ -12,7 +12,7 @@ from gateway.store import calls, decisions, events, executions
 from gateway.store.session import Session
 from gateway.store.tables import Approval, Execution, Job
 from gateway.tools.base import CallContext, Tool, clock_s
-from gateway.usecases import deadlines, intake, ledger, progress
+from gateway.usecases import deadlines, describing, ledger, progress
 from gateway.usecases.attempts import doubt_attempt
 from gateway.usecases.gateway import Gateway
 
@@ -152,7 +152,7 @@ def _reopen(gateway: Gateway, session: Session, job: Job, approval: Approval, to
     approval.modified_details = approval.effective_sha256 = approval.decision_id = None
     approval.decided_at = approval.release_at = approval.reason_code = None
     approval.auto_decided = False
-    intake.note_tool_change(approval, tool.definition if tool else None, gateway.policy.limits)
+    describing.note_tool_change(approval, tool.definition if tool else None, gateway.policy.limits)
     events.record(session, job, EventName.APPROVAL_REOPENED, now, approval=approval, reason_code="tool_changed")
     progress.carry_on(gateway, session, job, now)
     decisions.append(session, [entry])

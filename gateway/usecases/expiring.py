@@ -35,8 +35,8 @@ def expire(gateway: Gateway, session: Session, job: Job | None, approval: Approv
     approval.retryable = True
     entry = ledger.entry(approval, Verdict.EXPIRE, ledger.SYSTEM, now, reason_code="expired")
     approval.decision_id = entry.id
+    events.record(session, job, EventName.APPROVAL_EXPIRED, now, approval=approval)
     if job is not None:
-        events.record(session, job, EventName.APPROVAL_EXPIRED, now, approval=approval)
         progress.write_result(session, approval, gateway.wording.expired, now)
         progress.carry_on(gateway, session, job, now)
     decisions.append(session, [entry])
@@ -62,7 +62,7 @@ def _warn(session: Session, job: Job | None, approval: Approval, now: datetime) 
     if approval.warn_at is None or approval.warn_at > now or expires_at is None:
         return
     approval.warn_at = None
-    if job is not None and expires_at > now:
+    if expires_at > now:
         events.record(
             session, job, EventName.APPROVAL_EXPIRING, now, approval=approval, expires_at=expires_at.isoformat()
         )

@@ -15,6 +15,7 @@ class Policy:
     """How this installation wants things done; times in seconds."""
 
     default_model: str = "mistral-small-latest"
+    same_request_window_s: float = 0.0  #: within it the same request of an app is the first one's retry; 0: never
     undo_hold_s: float = 5.0  #: between an approval on the pages and its release
     allow_own_requests: bool = False  #: people may decide what was asked for themselves
     expires_after_s: float | None = None  #: in which a call can be decided, unless its tool says otherwise

@@ -14,8 +14,9 @@ from playwright.sync_api import Browser, BrowserContext, Playwright, expect, syn
 
 from gateway.domain.permission import Role
 from gateway.store.session import Database
-from tests.browser.desk import Desk, Served, serving, watched
+from tests.browser.desk import Desk, serving, watched
 from tests.factories import make_person
+from tests.served import Served
 
 WAIT_MS = 15_000  # for what happens within a second on a machine that has nothing else to do
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")

@@ -1,29 +1,22 @@
 """The reviewer's desk for browsers: the real application behind a real server, calls that wait, and what is watched."""
 
 import contextlib
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page
 
-from gateway.app import assemble
 from gateway.domain.permission import PersonActor
 from gateway.store.session import Database
 from gateway.usecases.gateway import Gateway
-from gateway.web.address import Site
-from gateway.web.state import BodyLimits
 from tests.factories import make_gateway, sign_in
 from tests.fakes import RecordingTool
+from tests.served import Served
 
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
-START_S = 20.0
 
 REFUND = {
     "type": "object",
@@ -88,41 +81,6 @@ def tools() -> list[RecordingTool]:
         RecordingTool("delete_contacts", schema=CONTACTS, risk="critical", title="Delete {count} contacts"),
         RecordingTool("send_mail", schema=MAIL, risk="high", title="Mail {to}", note_required=True),
     ]
-
-
-@dataclass
-class Served:
-    """A running server on a port of its own, which can be stopped and started again there."""
-
-    gateway: Gateway
-    url: str = ""
-    _port: int = 0
-    _server: uvicorn.Server | None = None
-    _thread: threading.Thread | None = None
-
-    def start(self) -> None:
-        listener = socket.create_server(("127.0.0.1", self._port))
-        self._port = listener.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self._port}"
-        app = assemble(self.gateway, Site(self.url), BodyLimits())
-        config = uvicorn.Config(app, lifespan="off", ws="none", log_config=None, timeout_graceful_shutdown=1)
-        self._app = app
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [listener]}, daemon=True)
-        self._thread.start()
-        end = time.monotonic() + START_S
-        while not self._server.started:
-            assert time.monotonic() < end, "the server does not start"
-            time.sleep(0.01)
-
-    def stop(self) -> None:
-        assert self._server is not None
-        assert self._thread is not None
-        self._app.state.closing.begin()
-        self._server.should_exit = True
-        self._thread.join(START_S)
-        self._app.state.submissions.stop()
-        self._app.state.readers.shutdown()
 
 
 @contextlib.contextmanager
