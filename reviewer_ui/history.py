@@ -79,6 +79,11 @@ class Row:
     outcome: states.State | None
     edits: list[Edit]
 
+    @property
+    def is_left_to_app(self) -> bool:
+        """True for an approval of what does not run here."""
+        return self.decision.job_id is None and self.decision.verdict == Verdict.APPROVE
+
 
 async def wanted_of(
     q: FromAddress = "",

@@ -19,6 +19,7 @@ from reviewer_ui.arguments import Argument, Edit, Texts, arguments_of, edits_of,
 from reviewer_ui.assignment import Assignment, read_assignment
 from reviewer_ui.findings import Shown, shown_findings
 from reviewer_ui.reveals import Reveal, Secret, read_reveals, secrets_of
+from reviewer_ui.said import Said, read_said
 from reviewer_ui.surroundings import JobCalls, Precedent, read_job_calls, read_precedents
 
 EXTENSIONS = {"one more hour": timedelta(hours=1), "one more day": timedelta(days=1)}
@@ -30,6 +31,8 @@ class Review:
 
     approval: Approval
     job: Job | None
+    runs_elsewhere: bool  #: whoever asked acts on the decision; nothing of it runs here
+    said: Said | None  #: what else a program said of its request
     now: datetime
     state: states.State
     is_held: bool
@@ -78,6 +81,8 @@ def read_review(
     return Review(
         approval=approval,
         job=job,
+        runs_elsewhere=approval.job_id is None,
+        said=read_said(approval, limits),
         now=now,
         state=states.approval_state(approval, now),
         is_held=is_held(approval, now),
@@ -107,7 +112,7 @@ def is_me(decision: Decision | None, person: PersonActor) -> bool:
 
 
 def _is_moving(approval: Approval, execution: Execution | None) -> bool:
-    if approval.status != ApprovalStatus.APPROVED:
+    if approval.status != ApprovalStatus.APPROVED or approval.job_id is None:
         return False
     return execution is None or execution.status == ExecutionStatus.STARTED or execution.attempt < approval.attempt
 
@@ -124,6 +129,8 @@ def _why_held(approval: Approval, job: Job | None) -> str:
         return "It was rejected at once, by no person: it could not be taken as a call, or its job may not ask."
     if approval.auto_decided:
         return "Nobody was asked: this tool's setting lets its calls run without a person."
+    if approval.job_id is None:
+        return f"{approval.app or 'A person'} waits for this decision, and acts on it itself: nothing of it runs here."
     if job is not None and job.permission == "ask":
         return "The app asked that every call of this job waits for a person."
     return "This tool's setting is that every call waits for a person."

@@ -10,7 +10,8 @@ import pytest
 
 from gateway.domain.approval import Approve, Respond
 from gateway.tools.base import Failed, InDoubt, Ran
-from tests.factories import answer_turn, call, change_approval, decide, make_person, run, submit
+from gateway.usecases.requests import ActionRequest, file_request
+from tests.factories import answer_turn, call, change_approval, decide, make_app, make_person, run, submit
 from tests.fakes import RecordingTool
 from tests.ui.hostile import ALLOWED_IN_EMOJI, PAYLOADS, is_unseen
 from tests.ui.html_forms import Page, as_sent
@@ -95,7 +96,28 @@ def pages_about(browser, gateway, tool, texts):
         run(gateway, one)
         yield browser.get(f"/approvals/{one.id}").text
     yield from (browser.get(f"/approvals/{one.id}").text for one in (unknown, unread))
+    yield from pages_about_request(browser, gateway, person, texts)
     yield from (browser.get(path).text for path in ("/", f"/jobs/{job.id}", "/history", f"/?decided={approval.id}"))
+
+
+def pages_about_request(browser, gateway, person, texts):
+    """Those about what a program asks, which says more beside its request; before and after the decision."""
+    words, short = "\n".join(texts), short_of(texts)
+    trace = {"steps": [{"type": text, "content": text} for text in texts], "model": words}
+    sent = {
+        "trace": trace,
+        "metadata": dict.fromkeys(short, words),
+        **{f"{text} {n}": text for n, text in enumerate(short)},
+    }
+    for sent_along in (sent, {"trace": words}, {"trace": {"steps": [words]}}):
+        asked = ActionRequest(
+            origin="cheqpoint", action=short[0][:200] or "x", summary=words, justification=words,
+            details=json.dumps(arguments_of(texts)), sent_along=json.dumps(sent_along),
+        )  # fmt: skip
+        approval = file_request(gateway, make_app(), asked).approval
+        yield browser.get(f"/approvals/{approval.id}").text
+        decide(gateway, person, approval, Approve(json.dumps({"edited": words})), note=words)
+        yield browser.get(f"/approvals/{approval.id}").text
 
 
 def answered(browser, gateway, texts):

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from gateway.domain.approval import Approve, Reject
+from gateway.domain.event import EventName
 from gateway.errors import IdempotencyKeyReused, InvalidDetails
 from gateway.store import approvals, events
 from gateway.usecases import approvals as usecase
@@ -88,7 +89,7 @@ def test_action_with_the_name_of_a_tool_is_a_call_of_it(database):
         decide(gateway, person, row, Approve('{"amount": 901}'), note="no")
     assert revealing.reveal(gateway, person, row.id, None, channel="api").values == {"/card": '"4111"'}
     with gateway.database.read() as session:
-        [seen] = events.of_call(session, row, events.EventName.APPROVAL_REVEALED)
+        [seen] = events.of_call(session, row, EventName.APPROVAL_REVEALED)
     assert person.name in seen.data
 
 
