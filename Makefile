@@ -18,7 +18,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test tests check lint types layers dependencies schema browser shots crash torture bench lock clean
+.PHONY: help run test tests check lint types layers dependencies schema browser frameworks shots crash torture bench lock clean
 
 help:  ## list these commands
 	@awk -F ':.*  ## ' '/^[a-z]+:.*  ## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
@@ -50,6 +50,15 @@ dependencies: .venv/ok  ## check that every dependency is declared and used
 schema: .venv/ok  ## check that the migrations make the tables that the code describes
 	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && export COUNTERSIGN_DATABASE_URL="sqlite:///$$dir/check.db" && \
 		$(BIN)/countersign migrate >/dev/null && $(BIN)/alembic check
+
+frameworks: .venv/ok .venv-frameworks/ok  ## test the cheqpoint tools for LangChain, LangGraph and CrewAI (1 GB of packages)
+	@$(BIN)/pytest -n $(CRASH_WORKERS) tests/cheqpoint/frameworks.py
+
+.venv-frameworks/ok: tests/cheqpoint/frameworks.lock .venv/ok
+	@rm -rf .venv-frameworks && $(BIN)/python -m venv .venv-frameworks
+	@echo "Installing the frameworks into .venv-frameworks (some minutes) ..."
+	@.venv-frameworks/bin/python -m pip install -qq --require-hashes -r tests/cheqpoint/frameworks.lock
+	@touch $@
 
 # By itself: the tests before have event loops of their own, which the browser's driver does not bear in its process.
 browser: .venv/ok .chromium  ## drive the pages with clicks and keys in a real browser
@@ -90,9 +99,10 @@ lock: .venv/ok  ## solve the dependencies again and write the locks
 	@$(COMPILE) pyproject.toml --extra demo --group dev --output-file requirements-dev.lock
 	@$(COMPILE) pyproject.toml --constraint requirements-dev.lock --output-file requirements.lock
 	@$(COMPILE) --group build --constraint requirements-dev.lock --output-file deploy/build.lock
+	@$(COMPILE) --group frameworks --output-file tests/cheqpoint/frameworks.lock
 
 clean:  ## remove the environment, caches and build products; var/ is kept
-	rm -rf .venv build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-frameworks build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamp is written last: whatever fails before leaves the work to the next call.

@@ -10,6 +10,7 @@ from typing import Any
 from benchmarks import (
     advances,
     burst,
+    cheqpoint_face,
     crash,
     endurance,
     flatness,
@@ -34,6 +35,7 @@ FIGURES: dict[str, Callable[[str, Path], Iterator[dict[str, Any]]]] = {
     "B8": burst.measure,
     "B11": crash.measure,
     "advances": advances.measure,
+    "cheqpoint": cheqpoint_face.measure,
 }
 #: Figures that take long, and the size that takes some minutes at most.
 LONG_FIGURES: dict[str, tuple[Callable[[str, Path, Size], Iterator[dict[str, Any]]], Size]] = {

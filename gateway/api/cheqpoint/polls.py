@@ -1,42 +1,57 @@
-"""Holding back a poll until there is something to say, for no longer than its client waits between two of them."""
+"""Holding back a poll until there is something to say, for a small part of the time that its client waits anyway."""
 
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 
-MAX_HOLD_S = 5.0
+MAX_HOLD_S = 30.0
+#: Of the time that somebody has polled so far: no time-out of theirs is passed by more than this.
+HOLD_SHARE = 0.25
+#: Whoever comes back later than this does not wait in a loop.
+MAX_PAUSE_S = 10.0
 MAX_REMEMBERED = 10_000
 
 Clock = Callable[[], float]
 
 
-class Polls:
-    """When each request was last polled for.
+@dataclass(slots=True)
+class _Polling:
+    since_s: float
+    answered_s: float
 
-    Clients poll every few seconds, and a decision that falls between two polls
-    is heard of late. Whoever polls again and again may be kept waiting for as
-    long as they let pass by themselves: half of the decisions then arrive at
-    once, and no time-out of theirs is passed by more than one such pause. A
-    first poll is answered at once: somebody may only want to look.
+
+class Polls:
+    """Who polls for what, and since when.
+
+    Clients poll every few seconds for as long as a person takes: most of these
+    polls tell nothing, and the one that would comes late. A poll that is held
+    is answered at the decision, and takes the place of many. Its client has a
+    time-out that nobody else knows: so the longer it has polled, the longer it
+    is held. A first poll is answered at once: somebody may only want to look.
     """
 
     def __init__(self, clock: Clock = time.monotonic) -> None:
         self._clock = clock
-        self._answered_at_s: OrderedDict[str, float] = OrderedDict()
+        self._known: OrderedDict[str, _Polling] = OrderedDict()
 
     def hold_s(self, request_id: str) -> float:
         """For how long this poll may be held."""
-        last_s = self._answered_at_s.get(request_id)
-        pause_s = self._clock() - last_s if last_s is not None else None
-        return pause_s if pause_s is not None and pause_s <= MAX_HOLD_S else 0.0
+        known, now_s = self._known.get(request_id), self._clock()
+        if known is None or now_s - known.answered_s > MAX_PAUSE_S:
+            return 0.0
+        pause_s = now_s - known.answered_s
+        return min(MAX_HOLD_S, max(pause_s, HOLD_SHARE * (now_s - known.since_s)))
 
     def answered(self, request_id: str) -> None:
         """A poll was answered with "pending" just now."""
-        self._answered_at_s[request_id] = self._clock()
-        self._answered_at_s.move_to_end(request_id)
-        while len(self._answered_at_s) > MAX_REMEMBERED:
-            self._answered_at_s.popitem(last=False)
+        now_s = self._clock()
+        known = self._known.pop(request_id, None)
+        is_loop = known is not None and now_s - known.answered_s <= MAX_PAUSE_S + MAX_HOLD_S
+        self._known[request_id] = _Polling(known.since_s if known and is_loop else now_s, now_s)
+        while len(self._known) > MAX_REMEMBERED:
+            self._known.popitem(last=False)
 
     def forget(self, request_id: str) -> None:
         """Nobody polls for it any more."""
-        self._answered_at_s.pop(request_id, None)
+        self._known.pop(request_id, None)

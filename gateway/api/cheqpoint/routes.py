@@ -86,7 +86,9 @@ async def request_approval(request: Request, idempotency_key: IdempotencyKey = N
     responses={name: refusal for name, refusal in _REFUSALS.items() if name in {401, 403, 404, 503}},
 )
 async def get_request(request: Request, approval_id: str) -> Response:
-    """Whoever polls again and again may be held until there is a decision, for a few seconds at most."""
+    """A first look is answered at once. Whoever polls on is held until there is a decision: by a second or so at
+    first, later for up to half a minute, and never for more than a quarter of the time that they have polled.
+    """
     actor = await run_in_threadpool(_identify, request, None)
     if not (may_read(actor) or may_submit(actor)):
         raise NotAllowed("This key may neither submit nor read.")
