@@ -11,13 +11,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.api.answers import dump, json_answer
-from gateway.api.cheqpoint.bodies import RequestBody, key_in, read_request
+from gateway.api.cheqpoint.bodies import ORIGIN, RequestBody, key_in, read_request
 from gateway.api.cheqpoint.polls import Polls
-from gateway.api.cheqpoint.view import read_decided, view_inbound, view_request
+from gateway.api.cheqpoint.view import RequestView, read_decided, view_inbound, view_request
 from gateway.api.credentials import authenticate, sent_credential
 from gateway.api.openapi import json_body
 from gateway.api.waiting import Reading, wait_until_done
-from gateway.domain.permission import Actor, may_read, may_submit, sees_owner
+from gateway.domain.permission import Actor, may_read, may_submit
 from gateway.errors import NotAllowed, NotFound, Unauthenticated
 from gateway.store import approvals, events
 from gateway.usecases.requests import ActionRequest, file_request
@@ -41,12 +41,13 @@ class CheqpointError(BaseModel):
 
 _EXAMPLE = {
     "refund": {
+        "summary": "A refund",
         "value": {
             "action": "process_refund",
             "riskScore": 0.8,
             "summary": "Refund an order that never arrived",
             "details": {"order_id": "W5744371", "amount": 249.00},
-        }
+        },
     }
 }
 _REFUSALS: dict[int | str, dict[str, Any]] = {
@@ -68,7 +69,11 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {
     status_code=201,
     summary="Ask for a decision (Cheqpoint)",
     openapi_extra=json_body(RequestBody, _EXAMPLE),
-    responses={200: {"description": "It was asked before with the same Idempotency-Key"}, **_REFUSALS},
+    responses={
+        200: {"model": RequestView, "description": "It was asked before with the same Idempotency-Key"},
+        201: {"model": RequestView},
+        **_REFUSALS,
+    },
 )
 async def request_approval(request: Request, idempotency_key: IdempotencyKey = None) -> Response:
     """The request waits for a reviewer; the program that asked polls for the decision, and acts on it itself."""
@@ -83,7 +88,10 @@ async def request_approval(request: Request, idempotency_key: IdempotencyKey = N
 @router.get(
     "/api/approvals/{approval_id}",
     summary="What became of a request (Cheqpoint)",
-    responses={name: refusal for name, refusal in _REFUSALS.items() if name in {401, 403, 404, 503}},
+    responses={
+        200: {"model": RequestView},
+        **{status: refusal for status, refusal in _REFUSALS.items() if status in {401, 403, 404, 503}},
+    },
 )
 async def get_request(request: Request, approval_id: str) -> Response:
     """A first look is answered at once. Whoever polls on is held until there is a decision: by a second or so at
@@ -103,7 +111,10 @@ async def get_request(request: Request, approval_id: str) -> Response:
     "/api/webhooks/inbound",
     summary="Ask for a decision and wait for it (Cheqpoint)",
     openapi_extra=json_body(RequestBody, _EXAMPLE),
-    responses={200: {"description": "`status` is approved, rejected or pending"}, **_REFUSALS},
+    responses={
+        200: {"model": RequestView, "description": "`status` is approved, rejected or pending"},
+        **_REFUSALS,
+    },
 )
 async def inbound(request: Request, idempotency_key: IdempotencyKey = None) -> Response:
     """The answer is held for up to `maxWaitMs` until somebody has decided."""
@@ -147,7 +158,8 @@ def _reading(request: Request, actor: Actor, approval_id: str, *, is_inbound: bo
     gateway, site = gateway_of(request), site_of(request)
     with gateway.database.read() as session:
         row = approvals.find(session, approval_id)
-        if row is None or row.details is None or not sees_owner(actor, row.owner):
+        # Whoever asked alone: here the arguments stand with their secrets, as they are to be acted on.
+        if row is None or row.origin != ORIGIN or row.owner != actor.owner:
             raise NotFound
         now = gateway.database.now(session)
         decided = read_decided(session, row, now)

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from pydantic import BaseModel, Field
+
 from gateway.api.answers import spliced
 from gateway.api.approval_view import shown_status
 from gateway.domain import secret_places
@@ -21,6 +23,31 @@ _REJECTED = "REJECTED"
 _EXPIRED = "No decision was made in time. It was not approved."
 _CANCELLED = "The request was cancelled. It was not approved."
 _USE_THESE = "The reviewer changed the arguments. Go on with exactly these: "
+
+
+class RequestView(BaseModel):
+    """A request and what became of it. Its two note fields are for two generations of clients."""
+
+    id: str
+    approvalId: str
+    status: str = Field(description="PENDING, APPROVED or REJECTED; from `inbound` in lower case")
+    action: str
+    summary: str
+    riskScore: float | None
+    details: dict[str, Any] = Field(description="As sent, character for character")
+    modifiedDetails: dict[str, Any] | None = Field(
+        description="What the reviewer approved instead; null: as sent. {} is an edit"
+    )
+    responseNotes: str | None = Field(description="The reviewer's note, and an edit in words")
+    decisionNote: str | None = Field(description="The reviewer's note")
+    decisionReasonCode: str | None
+    autoDecided: bool
+    autoDecisionRuleName: str | None
+    decidedAt: datetime | None
+    retryable: bool = Field(description="Nobody decided: the same may be asked again")
+    createdAt: datetime
+    expiresAt: datetime | None
+    reviewUrl: str
 
 
 @dataclass(frozen=True, slots=True)
