@@ -74,9 +74,13 @@ class SignInTries:
             raise TooManySignIns
 
 
-def sign_in_page(request: Request, *, wanted: str) -> Response:
-    """The form to sign in with; ``wanted`` is the page that follows."""
-    return sign_in_form(request, SIGN_IN, {"next": own_path(wanted)})
+def sign_in_page(request: Request, *, wanted: str, was_refused: bool = False) -> Response:
+    """The form to sign in with; ``wanted`` is the page that follows.
+
+    ``was_refused``: something was to be done by somebody who was not signed in any more.
+    """
+    error = "You were signed out meanwhile, and nothing was done: sign in, then do it again." if was_refused else None
+    return sign_in_form(request, SIGN_IN, {"next": own_path(wanted)}, error=error)
 
 
 def sign_in_form(
@@ -136,7 +140,8 @@ def sign_in_address(request: Request) -> str:
         # A form's address cannot be opened: the page it was on can.
         referer = urlsplit(request.headers.get("referer", ""))
         wanted = referer.path if referer.netloc == request.headers.get("host") else "/"
-    return f"/?next={quote(own_path(wanted), safe='')}"
+    undone = "" if request.method in {"GET", "HEAD"} else "&undone=1"
+    return f"/?next={quote(own_path(wanted), safe='')}{undone}"
 
 
 def own_path(wanted: str) -> str:

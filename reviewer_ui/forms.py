@@ -16,18 +16,10 @@ from gateway.usecases.approvals import Ruling
 from gateway.web.limits import MAX_NOTE_CHARS, MAX_RESPONSE_CHARS, MAX_RESULT_CHARS
 from reviewer_ui.editing import editor
 from reviewer_ui.editing.control_name import fields_of
+from reviewer_ui.reasons import REASONS
 
 CHANNEL = "page"  #: decisions made here can be undone until they are released
 
-#: Why a call is rejected, for those who do not want to write: what the log keeps, and what the model is told.
-REASONS = {
-    "wrong_target": "This is about the wrong person or thing.",
-    "wrong_value": "An amount or another value in it is wrong.",
-    "not_needed": "This is not needed.",
-    "done_already": "This was done already.",
-    "more_information": "More information is needed before this can be decided.",
-    "against_rules": "This is against our rules.",
-}
 SURE = "yes"  #: what the field ``sure`` holds once somebody was asked whether a critical call is really to run
 
 

@@ -15,6 +15,7 @@ from gateway.domain.json_text import Limits
 from gateway.errors import InvalidRequest
 from gateway.store import accounts, approvals, decisions, executions
 from gateway.store.decisions import Filter
+from gateway.store.session import Session
 from gateway.store.tables import Approval, Decision, Execution
 from gateway.usecases import audit
 from gateway.web.state import gateway_of
@@ -24,7 +25,7 @@ from reviewer_ui.addresses import FromAddress
 from reviewer_ui.arguments import Edit, decided_edits
 from reviewer_ui.posting import PostedForm
 from reviewer_ui.preferences import read_preferences
-from reviewer_ui.rendering import page
+from reviewer_ui.rendering import page, refuse
 
 ROWS = 50
 
@@ -102,8 +103,11 @@ FilterQuery = Annotated[Wanted, Depends(wanted_of)]
 
 @router.get("/history")
 def show(request: Request, _person: Person, wanted: FilterQuery, cursor: FromAddress | None = None) -> Response:
-    """Decisions, newest first. Raises: InvalidRequest."""
-    return _history_page(request, wanted, cursor)
+    """Decisions, newest first. Raises: InvalidRequest, shown beside the filter that was typed."""
+    try:
+        return _history_page(request, wanted, cursor)
+    except InvalidRequest as error:
+        refuse(request, error, _refused_page(request, wanted, error))
 
 
 @router.post("/history/verification")
@@ -118,6 +122,15 @@ def show_again(request: Request, _person: Person) -> Response:
     return _history_page(request, Wanted(), None)
 
 
+def _refused_page(request: Request, wanted: Wanted, error: InvalidRequest) -> Response:
+    with gateway_of(request).database.read() as session:
+        choices, head = _choices(request, session, wanted), decisions.head(session)
+    return page(
+        request, "history.html", rows=(), wanted=wanted, query=wanted.as_query(), export=None, older=None, cursor=None,
+        choices=choices, head=head, verification=None, error=error,
+    )  # fmt: skip
+
+
 def _history_page(
     request: Request, wanted: Wanted, cursor: str | None, *, verification: audit.Verification | None = None
 ) -> Response:
@@ -128,7 +141,7 @@ def _history_page(
         ids = {decision.approval_id for decision in found.items}
         of_id = {approval.id: approval for approval in approvals.find_many(session, ids)}
         attempts = executions.newest(session, ids)
-        people = accounts.people(session)
+        choices = _choices(request, session, wanted)
         head = decisions.head(session)
     return page(
         request,
@@ -142,14 +155,19 @@ def _history_page(
         export=wanted.export_address(zone),
         older=wanted.as_query(cursor=found.next_cursor) if found.next_cursor else None,
         cursor=cursor,
-        choices={
-            "verdicts": [(str(verdict), verdict.capitalize()) for verdict in Verdict],
-            "tools": [(tool, tool) for tool in _with(gateway.tools.names(), wanted.tool)],
-            "people": _known_or(wanted.reviewer, [(one.id, one.name) for one in people]),
-        },
+        choices=choices,
         head=head,
         verification=verification,
+        error=None,
     )
+
+
+def _choices(request: Request, session: Session, wanted: Wanted) -> dict[str, list[tuple[str, str]]]:
+    return {
+        "verdicts": [(str(verdict), verdict.capitalize()) for verdict in Verdict],
+        "tools": [(tool, tool) for tool in _with(gateway_of(request).tools.names(), wanted.tool)],
+        "people": _known_or(wanted.reviewer, [(one.id, one.name) for one in accounts.people(session)]),
+    }
 
 
 def _row(decision: Decision, approval: Approval | None, execution: Execution | None, limits: Limits) -> Row:

@@ -66,10 +66,14 @@ def show(
     wanted: Annotated[str, Query(alias="next")] = "/",
     cursor: FromAddress | None = None,
     decided: FromAddress | None = None,
+    undone: FromAddress = "",
 ) -> Response:
-    """What waits; or, for nobody in particular, the form to sign in. ``decided`` is the call just decided."""
+    """What waits; or, for nobody in particular, the form to sign in.
+
+    ``decided`` is the call just decided; ``undone`` stands for a form whose sender was not signed in any more.
+    """
     if person is None:
-        return sign_in_page(request, wanted=wanted)
+        return sign_in_page(request, wanted=wanted, was_refused=bool(undone))
     if own_path(wanted) != "/":
         return see_other(own_path(wanted))  # signed in meanwhile, in another tab
     return inbox_page(request, person, search, cursor=cursor or None, decided=decided)

@@ -57,6 +57,12 @@ class Listed:
     is_cut: bool
 
     @property
+    def has_more_expiring(self) -> bool:
+        """True when the group on top shows a part of them; of a search nobody knows how many there are."""
+        is_whole = self.search.text == "" and not self.search.only_expiring
+        return is_whole and EXPIRING_ROWS == len(self.expiring) < self.counts.expiring
+
+    @property
     def is_empty(self) -> bool:
         return not (self.in_doubt or self.held or self.expiring or self.waiting)
 

@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from gateway.domain.permission import may_decide
 from gateway.errors import GatewayError
 from gateway.web.headers import STATIC_PATH
-from reviewer_ui import arguments, marking, moments
+from reviewer_ui import arguments, marking, moments, states
 from reviewer_ui.assignment import initials
 from reviewer_ui.preferences import read_preferences
 
@@ -111,6 +111,7 @@ def _environment() -> Environment:
         "nth": moments.nth,
         "initials": initials,
         "until": moments.until,
+        "reason": states.reason,
     }
     environment.filters.update(filters)
     environment.globals["static_url"] = static_url

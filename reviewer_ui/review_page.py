@@ -20,10 +20,11 @@ from reviewer_ui.assignment import read_assignment
 from reviewer_ui.difference import Line, difference
 from reviewer_ui.editing import editor
 from reviewer_ui.editing.carrying import Carried, carry
-from reviewer_ui.forms import REASONS, Typed, place_of
+from reviewer_ui.forms import Typed, place_of
 from reviewer_ui.inbox import SearchQuery, read_just_decided
 from reviewer_ui.inbox_list import read_list
 from reviewer_ui.inbox_search import Search
+from reviewer_ui.reasons import REASONS
 from reviewer_ui.rendering import page, see_other
 from reviewer_ui.review import Review, find_call, is_me, read_review
 from reviewer_ui.taken_back import taken_back

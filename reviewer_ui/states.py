@@ -8,6 +8,7 @@ from gateway.domain.execution import ExecutionStatus
 from gateway.domain.job import JobStatus
 from gateway.store.tables import Approval, Decision, Execution, Job
 from gateway.usecases.progress import is_held
+from reviewer_ui.reasons import REASONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,28 @@ _OF_JOB = {
     JobStatus.FAILED: State("failed", "triangle-alert", "Failed"),
     JobStatus.CANCELLED: CANCELLED,
 }
+
+
+#: What the log keeps as a code, in words.
+_REASONS = {
+    **REASONS,
+    "expired": "Nobody decided in time",
+    "tool_setting": "By the tool's setting",
+    "tool_changed": "The tool had changed",
+    "unknown_tool": "There is no such tool",
+    "invalid_json": "The arguments could not be read",
+    "too_large": "The arguments were too large",
+    "permission_deny": "The job may not ask",
+    "own_request_allowed": "Asked for themselves, which the settings allow",
+    "ran": "It ran",
+    "did_not_run": "It did not run",
+    "run_again": "It is to run again",
+}
+
+
+def reason(code: str) -> str:
+    """The words for a reason; a code that is nobody's of ours as it is."""
+    return _REASONS.get(code, code)
 
 
 def approval_state(approval: Approval, now: datetime) -> State:

@@ -18,6 +18,7 @@ def taken_back(
 ) -> Typed | None:
     """The note and the edits of the approval that this person took back last; None where there are no such edits.
 
+    An edit of a secret is not among them.
     ``decided`` are the call's decisions, the first one first.
     """
     ruled = [decision for decision in decided if decision.verdict != Verdict.EXTEND]
@@ -30,7 +31,8 @@ def taken_back(
         return None
     try:
         asked = Asked(parse_literal(approval.details, limits), secret_places.read(approval.secrets))
-        text = text_to_edit(made.modified_details, asked, limits)
+        # Nobody has revealed anything here: a secret that was edited is to be written again.
+        text = secret_places.masked(text_to_edit(made.modified_details, asked, limits), asked.secrets)
     except GatewayError:
         return None  # the limits are lower than they were then
     return Typed(modified_details=text, note=made.note or "", view=view)

@@ -7,6 +7,7 @@ const CALM_MS = 600; // a double click decides neither the call that opens after
 const drafts = new Map(); // in memory alone: nothing of a call is kept in the browser's storage
 let openedAt = -Infinity;
 let askedAt = -Infinity;
+let asking = 0; // the timer after which the question is taken back
 
 const openCall = () => document.querySelector("[data-approval]");
 const draftKey = (call) => `${call.dataset.approval} ${call.dataset.sha256}`;
@@ -54,6 +55,8 @@ addEventListener("click", (event) => {
 // The field and the button say at once that the arguments were edited; the server's count follows.
 addEventListener("input", (event) => {
   markEdited(event.target);
+  // Sure is somebody of what the button asked about, and not of what they write after that.
+  if (event.target.matches?.("[data-edit]")) stopAsking();
   const word = document.querySelector("[data-approve] [data-word]");
   if (!word || !event.target.matches?.("[data-edit]") || !isChanged(event.target)) return;
   if (word.textContent.trim() === "Approve as asked") word.textContent = "Approve with edits";
@@ -73,18 +76,36 @@ function isSure(button) {
   if (sure.value) return performance.now() - askedAt > CALM_MS;  // a double click is one
   askedAt = performance.now();
   const word = button.querySelector("[data-word]");
-  const before = word.textContent;
+  button.dataset.before = word.textContent;
   word.textContent = button.dataset.ask;
   button.classList.add("asks");
   sure.value = "yes";
   announce(`This call is critical. ${button.dataset.ask}: press once more.`);
-  setTimeout(() => {
-    word.textContent = before;
-    button.classList.remove("asks");
-    sure.value = "";
-  }, ASK_MS);
+  asking = setTimeout(stopAsking, ASK_MS);
   return false;
 }
+
+function stopAsking() {
+  clearTimeout(asking);
+  const sure = document.querySelector("#decide [name=sure]");
+  if (sure) sure.value = "";
+  const button = document.querySelector("[data-approve].asks");
+  if (!button) return;
+  button.classList.remove("asks");
+  const word = button.querySelector("[data-word]");
+  if (word.textContent === button.dataset.ask) word.textContent = button.dataset.before;
+}
+
+// What the bar says of the edits is counted by the server. Where it cannot be asked, nothing old may stand there.
+for (const name of ["htmx:error", "htmx:response:error"]) {
+  addEventListener(name, (event) => {
+    const word = event.detail?.ctx?.sourceElement;
+    if (!word?.matches?.("[data-word]")) return;
+    document.getElementById("edit-summary").hidden = true;
+    word.textContent = "Approve with edits";
+  });
+}
+addEventListener("online", () => document.querySelector("#pane [data-edit]")?.dispatchEvent(new Event("input", { bubbles: true })));
 
 function fieldKey(field) {
   return field.type === "radio" ? `${field.name} ${field.value}` : field.name;

@@ -2,7 +2,7 @@
 "use strict";
 
 const COUNT_EVERY_MS = 60_000; // in the background, where the stream rests
-const WORDS = { on: "Live", off: "Offline, trying again" };
+const WORDS = { on: "Live", off: "Offline, trying again", out: "Signed out: load the page again" };
 
 let counts = null;
 
@@ -18,6 +18,7 @@ for (const name of ["htmx:error", "htmx:response:error"]) {
   });
 }
 addEventListener("offline", () => setLive("off"));
+addEventListener("online", () => setLive("on")); // a stream that did not live through it says so
 addEventListener("htmx:after:swap", () => counts && showCounts(counts));
 
 setInterval(async () => {
@@ -35,6 +36,17 @@ function setLive(state) {
   if (!live) return;
   live.dataset.live = state;
   live.querySelector("[data-live-word]").textContent = WORDS[state];
+  if (state === "off") findOut();
+}
+
+// A stream that is refused looks like one that is cut off.
+async function findOut() {
+  try {
+    const answer = await fetch("/inbox/count", { redirect: "manual" });
+    if (answer.type === "opaqueredirect") setLive("out");
+  } catch {
+    // Offline it is.
+  }
 }
 
 function showCounts(told) {

@@ -4,9 +4,11 @@ import re
 from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
+from sqlalchemy import delete
 
 from gateway.domain.approval import Reject
 from gateway.domain.arguments import sha256_hex
+from gateway.store.tables import SignIn
 from tests.browser.desk import Desk
 from tests.browser.shop import details, fill, refund
 from tests.factories import (
@@ -137,6 +139,64 @@ def test_critical_call_takes_a_second_click_and_forgets_the_first_one(desk: Desk
 
     page.locator("[data-toast]").wait_for()
     assert status(desk, critical) == "approved"
+
+
+def test_whoever_edits_a_critical_call_is_asked_again(desk: Desk) -> None:
+    (critical,) = ask(desk.gateway, call("delete_contacts", details(count=14, list="March")))
+    page = open_call(desk, critical)
+    approve = page.locator("[data-approve]")
+    page.wait_for_timeout(700)
+    approve.click()
+    expect(approve).to_contain_text("Approve: yes, run it")
+
+    page.locator("[name='/list']").fill("April")
+    expect(approve).to_contain_text("Approve with 1 edit")
+    page.wait_for_timeout(4500)  # the time after which the first question was over
+    expect(approve).to_contain_text("Approve with 1 edit")
+    approve.click()
+    expect(approve).to_contain_text("Approve: yes, run it")
+    assert status(desk, critical) == "pending"
+
+    page.wait_for_timeout(700)
+    approve.click()
+    expect(page.get_by_text("Nothing is waiting")).to_be_visible()
+    assert '"April"' in (load_approval(desk.gateway, critical.id).modified_details or "")
+
+
+def test_what_will_run_is_never_an_older_edit_than_the_one_in_the_form(desk: Desk) -> None:
+    desk.expected += ["ERR_", "htmx", "network", "Failed to fetch"]
+    (approval,) = ask(desk.gateway, call("tag_order", details(order_id="118-1", tag="vip")))
+    page = open_call(desk, approval)
+    page.locator("[name='/tag']").fill("old")
+    expect(page.locator("#edit-summary")).to_contain_text("old")
+
+    page.context.set_offline(True)
+    page.locator("[name='/tag']").fill("new")
+    expect(page.locator("#edit-summary")).to_be_hidden()
+    expect(page.locator("[data-approve]")).to_contain_text("Approve with edits")
+
+    page.context.set_offline(False)
+    expect(page.locator("#edit-summary")).to_contain_text("new")
+    expect(page.locator("#live")).to_have_attribute("data-live", "on")
+
+
+def test_whoever_was_signed_out_meanwhile_gets_the_whole_page_to_sign_in(desk: Desk) -> None:
+    desk.expected.append("401")
+    (approval,) = ask(desk.gateway, call("tag_order", details(order_id="118-1", tag="vip")))
+    page = open_call(desk, approval)
+    page.set_viewport_size({"width": 820, "height": 900})
+    with desk.gateway.database.write() as session:
+        session.execute(delete(SignIn))
+    page.wait_for_timeout(700)
+
+    page.locator("[data-approve]").click()
+
+    expect(page.get_by_label("Password")).to_be_visible()
+    box = page.get_by_label("Password").bounding_box()
+    assert box is not None
+    assert box["width"] > 250
+    assert box["x"] > 150
+    assert status(desk, approval) == "pending"
 
 
 def test_note_that_is_needed_is_asked_for_with_everything_kept(desk: Desk) -> None:

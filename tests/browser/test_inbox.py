@@ -4,9 +4,13 @@ import re
 from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
+from sqlalchemy import delete
 
 from gateway.domain.approval import Reject
 from gateway.domain.permission import Role
+from gateway.store.accounts import CREDENTIALS_TOPIC
+from gateway.store.session import announce
+from gateway.store.tables import SignIn
 from reviewer_ui.inbox_list import ROWS
 from tests.browser.desk import Desk
 from tests.browser.shop import details, fill
@@ -137,6 +141,18 @@ def test_connection_comes_back_after_the_server_was_away(desk: Desk) -> None:
     expect(page.locator("#live")).to_have_attribute("data-live", "on", timeout=20_000)
     ask(desk.gateway, tag(1))
     expect(rows(page)).to_have_count(1)
+
+
+def test_page_of_somebody_who_was_signed_out_says_so(desk: Desk) -> None:
+    desk.expected.append("401")
+    page = desk.open("/")
+    live(page)
+
+    with desk.gateway.database.write() as session:
+        session.execute(delete(SignIn))
+        announce(session, CREDENTIALS_TOPIC)
+
+    expect(page.locator("[data-live-word]")).to_have_text("Signed out: load the page again", timeout=20_000)
 
 
 def test_first_connection_that_fails_is_tried_again(desk: Desk) -> None:

@@ -119,7 +119,11 @@ def test_form_of_somebody_signed_out_leads_back_to_the_page_it_was_on(stranger, 
         referer=f"http://localhost/approvals/{approval.id}",
     )
 
-    assert (response.status_code, response.headers["location"]) == (303, f"/?next=%2Fapprovals%2F{approval.id}")
+    assert (response.status_code, response.headers["location"]) == (
+        303,
+        f"/?next=%2Fapprovals%2F{approval.id}&undone=1",
+    )
+    assert "nothing was done" in stranger.get(response.headers["location"]).text
 
 
 def test_signing_in_over_plain_http_from_elsewhere_is_refused_with_the_reason(stranger, person):

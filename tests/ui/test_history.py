@@ -77,6 +77,24 @@ def test_day_that_is_none_is_refused_as_a_page(reviewer):
     assert "is not a day" in reviewer.open("/history?from=yesterday", status=422).text
 
 
+def test_filter_that_is_wrong_is_kept_to_be_mended(reviewer):
+    page = reviewer.open("/history?from=yesterday&tool=refund&q=words", status=422)
+
+    fields = page.form("/history").fields
+    assert (fields["q"], fields["tool"], fields["from"]) == ("words", "refund", "yesterday")
+    assert "Export CSV" not in page.text
+
+
+def test_reasons_stand_in_words(reviewer, gateway):
+    (made,) = ask(gateway, call("write"))
+    decide(gateway, reviewer.person, made, Reject(), reason_code="not_needed")
+
+    for path in ("/history", f"/approvals/{made.id}"):
+        text = reviewer.open(path).text
+        assert "This is not needed." in text
+        assert "not_needed" not in text
+
+
 def test_decision_that_is_none_is_refused_as_a_page(reviewer):
     assert "approve, reject, respond" in reviewer.open("/history?verdict=maybe", status=422).text
 

@@ -1,8 +1,13 @@
 """The inbox: what waits, in which order, and what is said about what was just decided."""
 
+from datetime import timedelta
+
+from sqlmodel import col, update
+
 from gateway.domain.approval import Reject
+from gateway.store.tables import Approval
 from gateway.tools.base import InDoubt
-from reviewer_ui.inbox_list import ROWS
+from reviewer_ui.inbox_list import EXPIRING_ROWS, ROWS
 from tests.factories import ask, call, change_approval, decide, make_person, run
 
 
@@ -111,3 +116,17 @@ def test_cursor_of_nobody_is_refused_as_a_page(reviewer):
     page = reviewer.open("/?cursor=xxx", status=422)
 
     assert "cursor" in page.text
+
+
+def test_group_of_those_that_expire_soon_leads_to_the_rest_of_them(reviewer, gateway):
+    asked = ask(gateway, *(call("write") for _ in range(EXPIRING_ROWS + 2)))
+    with gateway.database.write() as session:
+        soon = gateway.database.now(session) + timedelta(minutes=5)
+        ids = [one.id for one in asked]
+        session.exec(update(Approval).where(col(Approval.id).in_(ids)).values(expires_at=soon))
+
+    page = reviewer.open("/")
+
+    assert f"Expiring soon {EXPIRING_ROWS} all {EXPIRING_ROWS + 2}" in page.text
+    assert "/?q=is:expiring" in page.links
+    assert f"all {EXPIRING_ROWS + 2}" not in reviewer.open("/?q=is:expiring").text

@@ -47,6 +47,24 @@ def test_mended_edits_are_approved_with_the_same_literals(reviewer, gateway, ref
     assert load_approval(gateway, refunded.id).modified_details == ASKED.replace("249.00", "19.90")
 
 
+def test_edited_secret_is_hidden_again_and_to_be_written_again(reviewer, gateway, refund):
+    refund.define(name="refund", schema={"type": "object"}, secret=("/card",))
+    (made,) = ask(gateway, call("refund", '{"order_id": "one", "amount": 249.00, "card": "4111 1111"}'))
+    edited = Approve('{"order_id": "one", "amount": 199.00, "card": "5500 0000"}')
+    take_back(gateway, reviewer.person, made, edited)
+
+    page = reviewer.open(at(made))
+
+    assert fields_of(page, made)["/amount"] == "199.00"
+    assert "5500" not in page.html
+    assert "4111" not in page.html
+    assert "but for those of secrets" in page.text
+    reviewer.press(page, at(made, "/decision"), APPROVE)
+    assert load_approval(gateway, made.id).modified_details == (
+        '{"order_id": "one", "amount": 199.00, "card": "4111 1111"}'
+    )
+
+
 def test_one_may_begin_with_what_was_asked(reviewer, gateway, refunded):
     take_back(gateway, reviewer.person, refunded)
     page = reviewer.open(at(refunded))

@@ -8,6 +8,7 @@ from sqlmodel import col, update
 
 from gateway.domain.approval import Reject
 from gateway.store.tables import Approval
+from gateway.usecases import approvals
 from reviewer_ui.preferences import ZONE_COOKIE
 from tests.factories import ask, call, decide
 
@@ -90,3 +91,16 @@ def test_the_first_and_the_last_day_can_be_asked_for_everywhere(reviewer, zone, 
     reviewer.client.cookies.set(ZONE_COOKIE, zone)
 
     assert reviewer.get(f"/history?{query}").status_code == 200
+
+
+def test_call_that_expired_meanwhile_says_that_nobody_decided(reviewer, gateway):
+    (made,) = ask(gateway, call("write"))
+    with gateway.database.write() as session:
+        now = gateway.database.now(session)
+        session.exec(update(Approval).where(col(Approval.id) == made.id).values(expires_at=now))
+    approvals.expire_due(gateway)
+
+    standing = reviewer.open(f"/approvals/{made.id}/standing?seen=1").text
+
+    assert "Nobody decided in time: it expired" in standing
+    assert "system" not in standing
