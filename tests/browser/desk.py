@@ -79,6 +79,7 @@ def tools() -> list[RecordingTool]:
         RecordingTool("refund_order", schema=REFUND, risk="high", title="Refund {amount} {currency} for {order_id}"),
         RecordingTool("order_goods", schema=LINES, risk="medium", title="Order goods for {order_id}"),
         RecordingTool("delete_contacts", schema=CONTACTS, risk="critical", title="Delete {count} contacts"),
+        RecordingTool("run_python", schema=takes(code="string", timeout_s="integer"), risk="high"),
         RecordingTool("send_mail", schema=MAIL, risk="high", title="Mail {to}", note_required=True),
     ]
 

@@ -1,15 +1,33 @@
 """Pictures of every page and state, light, dark and on a phone: ``make shots``, then look into shots/."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway.store.tables import Approval
+from gateway.usecases.gateway import Gateway
+from gateway.usecases.requests import ActionRequest, file_request
 from tests.browser.desk import Desk
 from tests.browser.shop import fill, order_goods
-from tests.factories import decide
+from tests.factories import ask, call, decide, make_app
 
+CODE = """import csv
+import os
+import urllib.request
+
+# What the customers of March have paid, without those who gave it back.
+def total(path: str) -> float:
+    with open(path, newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["state"] != "returned"]
+    return sum(float(row["amount"]) for row in rows)
+
+print(f"{total('march.csv'):.2f} EUR")
+os.remove("march.csv")
+urllib.request.urlopen("https://hooks.example.com/done")
+"""
 FOLDER = Path(__file__).parents[2] / "shots"
 LOOKS: dict[str, dict[str, Any]] = {
     "light": {"viewport": {"width": 1440, "height": 900}, "color_scheme": "light"},
@@ -45,6 +63,9 @@ def test_pictures(open_desk: Callable[..., Desk], look: str) -> None:
     shoot("edited")
     edit_table(desk)
     shoot("table")
+    for made in (run_code, ask_as_program):
+        desk.open(f"/approvals/{made(desk.gateway).id}")
+        shoot(made.__name__.partition("_")[2])
     for name in ("critical", "hidden", "doubtful", "decided"):
         desk.open(f"/approvals/{getattr(shop, name).id}")
         shoot(name)
@@ -72,6 +93,27 @@ def test_pictures(open_desk: Callable[..., Desk], look: str) -> None:
     for name in ("tools", "settings"):
         desk.open(f"/{name}")
         shoot(name)
+
+
+def run_code(gateway: Gateway) -> Approval:
+    """A call whose argument is a program."""
+    (made,) = ask(gateway, call("run_python", json.dumps({"code": CODE, "timeout_s": 30})))
+    return made
+
+
+def ask_as_program(gateway: Gateway) -> Approval:
+    """A request of a program that acts on the decision itself."""
+    steps = [
+        {"type": "user", "content": "Refund order W5744371, it never arrived"},
+        {"type": "tool", "content": "track_parcel: lost in transit since 12 November"},
+    ]
+    request = ActionRequest(
+        origin="cheqpoint", action="process_refund", summary="Refund an order that was lost on its way",
+        justification="The carrier confirmed the loss.", risk_score=0.8,
+        details='{"order_id": "W5744371", "amount": 249.00, "currency": "EUR"}',
+        sent_along=json.dumps({"trace": {"steps": steps, "model": "mistral-small-latest"}, "agentName": "Returns"}),
+    )  # fmt: skip
+    return file_request(gateway, make_app("returns-bot"), request).approval
 
 
 def edit_table(desk: Desk) -> None:
