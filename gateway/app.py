@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 import reviewer_ui.pages
-from gateway.api import approvals, decisions, docs, health, job_events, jobs, openapi, problems, tools
+from gateway.api import approvals, decisions, deliveries, docs, health, job_events, jobs, openapi, problems, tools
 from gateway.api.last_resort import LastResort
 from gateway.api.ruling import AssignmentBody, DecisionBody, ExtensionBody, ResolutionBody, RevealBody
 from gateway.api.submission import JobBody
@@ -26,7 +26,9 @@ from gateway.web.state import BodyLimits, Closing, make_readers
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
-_ROUTERS = (jobs.router, job_events.router, approvals.router, decisions.router, tools.router, health.router)
+_ROUTERS = (
+    jobs.router, job_events.router, approvals.router, decisions.router, deliveries.router, tools.router, health.router,
+)  # fmt: skip
 #: Bodies that routes read as bytes, so that FastAPI does not know them.
 _BODIES = (JobBody, DecisionBody, ExtensionBody, AssignmentBody, ResolutionBody, RevealBody)
 
