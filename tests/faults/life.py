@@ -4,6 +4,7 @@ from gateway.domain.approval import Approve, Reject, Respond
 from gateway.domain.execution import Resolution
 from gateway.domain.turn import ModelTrouble
 from gateway.store.tables import Approval
+from gateway.usecases.deliveries import LEASE_S
 from tests.factories import (
     answer,
     call,
@@ -32,6 +33,7 @@ def live(flow: Flow) -> None:
     model = RoundModel([first, second, answer(text="Done.")], troubled={2: ODD, 3: AWAY})
     job_id = flow.submit("one")
     flow.work(model)
+    flow.send()
     plain, edited, rejected, answered, taken_back, brief = load_approvals(flow.gateway, job_id)
     flow.decide(plain, Approve())
     flow.decide(edited, Approve(EDITED))
@@ -99,6 +101,7 @@ def _tell_everybody(flow: Flow) -> None:
     for _ in range(MAX_TURNS):
         if all(row.status != "pending" for row in load_deliveries(flow.gateway)):
             break
+        flow.database.pass_time(LEASE_S + 1)
         flow.send()
     callbacks = [row for row in load_deliveries(flow.gateway) if row.target == "callback"]
     told_of = [row.approval_id for row in load_deliveries(flow.gateway) if row.target == "notify"]

