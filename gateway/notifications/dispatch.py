@@ -28,7 +28,7 @@ OF_ONE_OWNER = 4  # of them: a receiver that is slow holds up nobody else's
 LOOK_EVERY_S = 30.0  # unasked: at what was queued while nobody could be told
 LOOK_AGAIN_S = 1.0  # at what is due, but somebody else's just now; and after a failure of the database
 TELL_TIMEOUT_S = 30.0
-STOP_AFTER_S = 3.0  # what is being sent when the process ends may take so long
+STOP_AFTER_S = 2.0  # what is being sent when the process ends may take so long
 RECORD_TRIES = 3
 
 _log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class Dispatcher:
         self._stopping.set()
         self._gateway.database.signals.publish([TOPIC])
         if self._thread.is_alive():
-            self._thread.join(STOP_AFTER_S + 2.0)
+            self._thread.join(STOP_AFTER_S + 1.0)
 
     def _carry(self) -> None:
         # Not asyncio.run, which waits for threads: a service may keep one of them for long.
@@ -129,6 +129,10 @@ class Dispatcher:
         except asyncio.CancelledError:
             await asyncio.to_thread(deliveries.give_back, self._gateway, message)
             raise
+        except Exception:
+            # A message that cannot be sent at all must not be tried for ever.
+            _log.exception("sending broke off", extra={"event": "delivery.broke_off", "delivery_id": message.id})
+            outcome = Outcome(is_delivered=False, error="The message could not be sent.")
         await _recorded(partial(deliveries.record, self._gateway, message, outcome))
 
     async def _tell(self, reviewers: Reviewers, notice: Notice) -> None:

@@ -7,6 +7,7 @@ connection goes to one of those; no redirect is followed and no proxy is used.
 import asyncio
 import re
 import socket
+import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -42,10 +43,21 @@ async def resolve(host: str, port: int) -> Sequence[IPAddress]:
 
 
 class Webhooks:
-    """Sends messages. Made and used within one event loop; ``headers`` makes those of each form of message."""
+    """Sends messages, within one event loop. ``headers`` makes those of each form of message.
 
-    def __init__(self, allowed: Allowed, headers: Mapping[str, Headers], *, resolve: Resolve = resolve) -> None:
+    Without ``tls`` the certificates of receivers are checked by the system's store.
+    """
+
+    def __init__(
+        self,
+        allowed: Allowed,
+        headers: Mapping[str, Headers],
+        *,
+        resolve: Resolve = resolve,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._allowed = allowed
+        self._tls = tls
         self._headers = headers
         self._resolve = resolve
         self._client: httpx2.AsyncClient | None = None
@@ -87,7 +99,7 @@ class Webhooks:
         return await self._post(message, url, last)
 
     async def _post(self, message: Message, url: CallbackUrl, address: IPAddress) -> Outcome:
-        self._client = self._client or _new_client()
+        self._client = self._client or _new_client(self._tls)
         now = datetime.now(UTC)
         headers = {**self._headers[message.form](message, now), "Host": url.authority}
         # TLS is spoken with the host of the address, whose certificate must bear its name.
@@ -98,8 +110,9 @@ class Webhooks:
             return await _outcome(response, now)
 
 
-def _new_client() -> httpx2.AsyncClient:
+def _new_client(tls: ssl.SSLContext | None) -> httpx2.AsyncClient:
     return httpx2.AsyncClient(
+        verify=tls or True,
         trust_env=False,
         follow_redirects=False,
         headers={

@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -47,9 +48,11 @@ class Receiver:
 
 
 @contextlib.contextmanager
-def receiving(*replies: Reply, port: int = 0) -> Iterator[Receiver]:
+def receiving(*replies: Reply, port: int = 0, tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
     """A receiver at a free port, or at this one, until the block ends."""
     with _Server(("127.0.0.1", port), list(replies or (Reply(),))) as server:
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         try:

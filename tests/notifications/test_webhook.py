@@ -5,11 +5,13 @@ import base64
 import json
 import random
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
@@ -27,6 +29,8 @@ from tests.runner.wire import closed_port
 
 SECRET = "whsec_" + base64.b64encode(b"0" * 32).decode()
 NEXT_SECRET = "whsec_" + base64.b64encode(b"1" * 32).decode()
+#: Of hooks.internal, signed by itself, with its key: both open nothing.
+CERTIFICATE = str(Path(__file__).parent / "hooks.internal.pem")
 LOOPBACK = read_allowed("127.0.0.0/8")
 BODY = '{"type":"job.succeeded","timestamp":"2026-03-01T12:00:00Z","data":{"id":"job_1","amount":249.00,"ü":"😀"}}'
 
@@ -36,13 +40,17 @@ def message(url: str, body: str = BODY) -> Message:
 
 
 def send(
-    *messages: Message, allowed: Allowed = LOOPBACK, secrets: Sequence[str] = (SECRET,), resolve: Resolve | None = None
+    *messages: Message,
+    allowed: Allowed = LOOPBACK,
+    secrets: Sequence[str] = (SECRET,),
+    resolve: Resolve | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> list[Outcome]:
     """How the attempts ended, which were made one after the other."""
 
     async def all_of_them() -> list[Outcome]:
         headers = {"standard": standard_headers(secrets)}
-        webhooks = Webhooks(allowed, headers, resolve=resolve or webhook.resolve)
+        webhooks = Webhooks(allowed, headers, resolve=resolve or webhook.resolve, tls=tls)
         try:
             return [await webhooks.send(each) for each in messages]
         finally:
@@ -292,12 +300,44 @@ class TestAddresses:
         [outcome] = send(message("https://no-such-host.example.com/"), resolve=_unknown)
         assert outcome.error == "The name of the host could not be resolved (Name or service not known)."
 
-    def test_certificate_must_bear_the_name(self) -> None:
-        with receiving() as receiver:
+
+class TestTls:
+    """The connection goes to a number; name and certificate are those of the address."""
+
+    @pytest.fixture
+    def server_tls(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(CERTIFICATE)
+        return context
+
+    def test_name_is_asked_for_and_its_certificate_taken(self, server_tls: ssl.SSLContext) -> None:
+        asked: list[str | None] = []
+        server_tls.sni_callback = lambda _socket, name, _context: asked.append(name)
+        with receiving(tls=server_tls) as receiver:
+            [outcome] = send(
+                message(f"https://hooks.internal:{receiver.port}/hook"), allowed=read_allowed("hooks.internal"),
+                resolve=resolving(["127.0.0.1"]), tls=ssl.create_default_context(cafile=CERTIFICATE),
+            )  # fmt: skip
+        assert outcome == Outcome(is_delivered=True, status=200)
+        assert asked == ["hooks.internal"]
+        assert receiver.received[0].headers["host"] == f"hooks.internal:{receiver.port}"
+
+    @pytest.mark.parametrize("host", ["other.internal", "127.0.0.1"])
+    def test_certificate_of_another_name_is_refused(self, server_tls: ssl.SSLContext, host: str) -> None:
+        with receiving(tls=server_tls) as receiver:
+            [outcome] = send(
+                message(f"https://{host}:{receiver.port}/hook"), allowed=read_allowed(host),
+                resolve=resolving(["127.0.0.1"]), tls=ssl.create_default_context(cafile=CERTIFICATE),
+            )  # fmt: skip
+        assert "CERTIFICATE_VERIFY_FAILED" in (outcome.error or "")
+        assert receiver.received == []
+
+    def test_certificate_that_nobody_vouches_for_is_refused(self, server_tls: ssl.SSLContext) -> None:
+        with receiving(tls=server_tls) as receiver:
             url = f"https://hooks.internal:{receiver.port}/hook"
             [outcome] = send(message(url), allowed=read_allowed("hooks.internal"), resolve=resolving(["127.0.0.1"]))
-        assert not outcome.is_delivered
-        assert receiver.received == [], "no TLS is spoken there"
+        assert "CERTIFICATE_VERIFY_FAILED" in (outcome.error or "")
+        assert receiver.received == []
 
 
 class TestSigning:
