@@ -130,8 +130,8 @@ def _new_client(tls: ssl.SSLContext | None) -> httpx2.AsyncClient:
 def _target(url: CallbackUrl, address: IPAddress) -> httpx2.URL:
     host = f"[{address}]" if address.version == 6 else str(address)
     target = httpx2.URL(f"{url.scheme}://{host}:{url.port}{url.path}")
-    if target.host != str(address):
-        raise CallbackRefused("The address cannot be used.")
+    if ip_address(target.host) != address:
+        raise RuntimeError("The address was read in two ways.")
     return target
 
 

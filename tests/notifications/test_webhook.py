@@ -292,6 +292,13 @@ class TestAddresses:
             [outcome] = send(message(url), allowed=read_allowed("hooks.internal"), resolve=resolve)
         assert (outcome.status, len(receiver.received)) == (500, 1)
 
+    @pytest.mark.parametrize("host", ["[::1]", "[0:0::1]", "[::ffff:127.0.0.1]", "hooks.internal"])
+    def test_address_of_version_6_is_connected_to(self, host: str) -> None:
+        port = closed_port().rpartition(":")[2]
+        allowed = read_allowed("::1, 127.0.0.1, hooks.internal")
+        [outcome] = send(message(f"http://{host}:{port}/x"), allowed=allowed, resolve=resolving(["::1"]))
+        assert (outcome.error or "").startswith("No connection")
+
     def test_name_without_an_address_is_a_failure(self) -> None:
         [outcome] = send(message("https://hooks.example.com/"), resolve=resolving([]))
         assert outcome.error == "The name of the host has no address."
