@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 import reviewer_ui.pages
-from gateway.api import approvals, decisions, docs, health, job_events, jobs, openapi, problems, tools
+from gateway.api import approvals, decisions, deliveries, docs, health, job_events, jobs, openapi, problems, tools
 from gateway.api.cheqpoint import routes as cheqpoint
 from gateway.api.cheqpoint.bodies import RequestBody
 from gateway.api.cheqpoint.polls import Polls
@@ -29,9 +29,7 @@ from gateway.web.state import BodyLimits, Closing, make_readers
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
-_ROUTERS = (
-    jobs.router, job_events.router, approvals.router, decisions.router, tools.router, cheqpoint.router, health.router,
-)  # fmt: skip
+_ROUTERS = tuple(part.router for part in (jobs, job_events, approvals, decisions, deliveries, tools, cheqpoint, health))
 #: Bodies that routes read as bytes, so that FastAPI does not know them.
 _BODIES = (JobBody, DecisionBody, ExtensionBody, AssignmentBody, ResolutionBody, RevealBody, RequestBody)
 

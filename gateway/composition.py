@@ -1,12 +1,18 @@
 """Putting the parts of a process together: the only place where settings become objects."""
 
 import logging
+from collections.abc import Sequence
 from contextlib import ExitStack
 
+from gateway.domain.callback_url import read_allowed
 from gateway.domain.json_text import Limits
 from gateway.domain.wording import Wording, read_wording
 from gateway.engine.engine import Engine
 from gateway.errors import InvalidSetting
+from gateway.notifications.dispatch import Dispatcher
+from gateway.notifications.reviewers import Reviewers
+from gateway.notifications.signing import Headers, cheqpoint_headers, read_secrets, standard_headers
+from gateway.notifications.webhook import Webhooks
 from gateway.runner.housekeeping import Housekeeping
 from gateway.runner.model import MistralModel
 from gateway.runner.worker import Worker
@@ -14,6 +20,7 @@ from gateway.settings import Settings
 from gateway.store.session import Database
 from gateway.tools.load import load_registry
 from gateway.tools.registry import ToolRegistry
+from gateway.usecases import cheqpoint
 from gateway.usecases.gateway import Gateway, Policy
 
 # With the other parts below 25 s in all: whoever ends processes usually waits 30 s.
@@ -72,11 +79,29 @@ def open_model(settings: Settings) -> MistralModel:
     )
 
 
+def open_webhooks(settings: Settings) -> Webhooks:
+    """What sends to the addresses that apps give. Raises: InvalidSetting."""
+    secret = settings.webhook_secret
+    secrets = read_secrets(secret.get_secret_value()) if secret else ()
+    return Webhooks(read_allowed(settings.callback_allow), _forms(secrets))
+
+
+def _forms(secrets: Sequence[str]) -> dict[str, Headers]:
+    return {"standard": standard_headers(secrets), cheqpoint.ORIGIN: cheqpoint_headers(secrets)}
+
+
+def open_reviewers(settings: Settings) -> Reviewers | None:
+    """Where reviewers are told that calls wait; None when nowhere. Raises: InvalidSetting."""
+    url = settings.notify_url
+    return Reviewers(url.get_secret_value(), settings.public_url) if url else None
+
+
 def start_worker(gateway: Gateway, settings: Settings, ending: ExitStack) -> None:
     """This process does queued work until ``ending`` closes: then what ran has ended, or is left to others.
 
-    Raises: SchemaOutdated; DatabaseUnavailable.
+    Raises: SchemaOutdated; DatabaseUnavailable; InvalidSetting.
     """
+    webhooks, reviewers = open_webhooks(settings), open_reviewers(settings)
     for sentence in gateway.tools.missing_header_values():
         # Said, not refused: the other tools work, and a secret's file may still come. Each call looks again.
         _log.warning("calls of a tool will not run", extra={"event": "tool.header_missing", "reason": sentence})
@@ -92,6 +117,9 @@ def start_worker(gateway: Gateway, settings: Settings, ending: ExitStack) -> Non
     housekeeping = Housekeeping(gateway)
     housekeeping.start()
     ending.callback(housekeeping.stop)
+    dispatcher = Dispatcher(gateway, webhooks, reviewers)
+    dispatcher.start()
+    ending.callback(dispatcher.stop)
 
 
 def _policy(settings: Settings) -> Policy:
@@ -111,6 +139,9 @@ def _policy(settings: Settings) -> Policy:
         circuit_probe_s=settings.model_circuit_probe_s,
         model_limits=settings.model_limits,
         model_server=settings.mistral_server_url or "mistral",
+        callback_allow=read_allowed(settings.callback_allow),
+        public_url=settings.public_url,
+        tells_reviewers=settings.notify_url is not None,
         sign_in_idle_s=settings.sign_in_idle_s,
         sign_in_max_s=settings.sign_in_max_s,
         limits=Limits(

@@ -107,6 +107,24 @@ class UnknownTool(GatewayError):
     code = "unknown_tool"
 
 
+class CallbackRefused(GatewayError):
+    """Nothing may be sent to this address."""
+
+    code = "callback_refused"
+
+
+class DeliveryPending(GatewayError):
+    """This message is not delivered yet and will be tried by itself."""
+
+    code = "delivery_pending"
+
+
+class DeliveryDropped(GatewayError):
+    """What this message was to tell was taken back: it is not sent."""
+
+    code = "delivery_dropped"
+
+
 class IdempotencyKeyReused(GatewayError):
     """This Idempotency-Key was used before with another body."""
 

@@ -23,6 +23,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from gateway.domain.callback_url import read_allowed
 from gateway.domain.expiry import MAX_AHEAD
 from gateway.errors import InvalidSetting
 
@@ -51,6 +52,9 @@ class Settings(BaseSettings):
     wording_file: Path | None = None
     public_url: str | None = None
     allow_http: bool = False
+    callback_allow: str = ""  #: hosts and networks with commas between them
+    webhook_secret: SecretStr | None = None  #: one, or two with a blank between them
+    notify_url: SecretStr | None = None  #: of any service that apprise knows
     undo_hold_s: float = Field(default=5.0, ge=0, le=30)
     allow_own_requests: bool = False
     expires_after_s: float | None = Field(default=None, gt=0, le=MAX_AHEAD.total_seconds())
@@ -101,6 +105,12 @@ class Settings(BaseSettings):
                 raise ValueError("must be model=number, …, each model once, like mistral-large-latest=4,*=32")
             limits[name] = int(number)
         return limits
+
+    @field_validator("callback_allow")
+    @classmethod
+    def _is_a_list_of_hosts(cls, value: str) -> str:
+        read_allowed(value)
+        return value
 
     @field_validator("log_level")
     @classmethod
@@ -192,8 +202,8 @@ class _SecretFiles(PydanticBaseSettingsSource):
         return {key: value for value, key, _ in found if value is not None}
 
 
-#: A database URL holds a password.
-_SECRETS = frozenset({"mistral_api_key", "database_url"})
+#: A database URL holds a password, that of a notification service often a token.
+_SECRETS = frozenset({"mistral_api_key", "database_url", "webhook_secret", "notify_url"})
 
 
 def _variable(field: FieldInfo, field_name: str) -> str:

@@ -22,13 +22,14 @@ from gateway.runner.answer import read_answer
 from gateway.runner.worker import Worker
 from gateway.store import approvals as approval_rows
 from gateway.store import decisions as decision_rows
+from gateway.store import deliveries as delivery_rows
 from gateway.store import events as event_rows
 from gateway.store import executions as execution_rows
 from gateway.store import executors
 from gateway.store import jobs as job_rows
 from gateway.store import turns as turn_rows
 from gateway.store.session import Database
-from gateway.store.tables import Approval, Decision, Event, Execution, Job, ModelCircuit, Person, SignIn, Turn
+from gateway.store.tables import Approval, Decision, Delivery, Event, Execution, Job, ModelCircuit, Person, SignIn, Turn
 from gateway.tools.base import Tool
 from gateway.tools.registry import ToolRegistry
 from gateway.usecases import approvals, jobs, turns
@@ -230,6 +231,25 @@ def change_approval(gateway: Gateway, approval_id: str, **values: Any) -> None:
     """The row has these values, as somebody with access to the database could write them."""
     with gateway.database.write() as session:
         session.exec(update(Approval).where(col(Approval.id) == approval_id).values(**values))
+
+
+def load_deliveries(gateway: Gateway, **wanted: Any) -> Sequence[Delivery]:
+    """The messages in the outbox, in the order of their ids."""
+    with gateway.database.read() as session:
+        page = delivery_rows.page(session, owner=wanted.pop("owner", None), limit=200, **wanted)
+    return sorted(page.items, key=lambda row: row.id)
+
+
+def load_delivery(gateway: Gateway, delivery_id: str) -> Delivery:
+    with gateway.database.read() as session:
+        delivery = delivery_rows.find(session, delivery_id)
+    assert delivery is not None
+    return delivery
+
+
+def change_delivery(gateway: Gateway, delivery_id: str, **values: Any) -> None:
+    with gateway.database.write() as session:
+        session.exec(update(Delivery).where(col(Delivery.id) == delivery_id).values(**values))
 
 
 def change_job(gateway: Gateway, job_id: str, **values: Any) -> None:

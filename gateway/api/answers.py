@@ -2,30 +2,13 @@
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any
 
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.domain import secret_places
+from gateway.usecases.showing import dump, masked, spliced
 
-_OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
-
-
-def spliced(text: str | None) -> orjson.Fragment | None:
-    """JSON text that stands in the answer character for character; None is null."""
-    return None if text is None else orjson.Fragment(text)
-
-
-def masked(text: str | None, secrets: secret_places.Pointers) -> orjson.Fragment | None:
-    """As ``spliced``, with a mask in the place of each secret."""
-    return None if text is None else orjson.Fragment(secret_places.masked(text, secrets))
-
-
-def dump(content: Any) -> bytes:
-    """The content as JSON; times in RFC 3339, UTC."""
-    return orjson.dumps(content, option=_OPTIONS)
+__all__ = ["dump", "etag_of", "is_known", "json_answer", "masked", "spliced", "tagged_answer"]
 
 
 def json_answer(body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -16,6 +16,7 @@ from gateway.store import accounts, decisions, executions
 from gateway.store.session import Session
 from gateway.store.tables import Approval, Decision, Execution
 from gateway.usecases.progress import is_held
+from gateway.usecases.showing import shown_details, shown_status
 from gateway.web.address import Site
 
 
@@ -160,19 +161,6 @@ def view_approval(row: Approval, around: Surroundings) -> dict[str, Any]:
         "execution": _view_execution(around.executions.get(row.id)),
         "review_url": around.site.review_url(row.id),
     }
-
-
-def shown_status(row: Approval, now: datetime) -> str:
-    """What every face says: pending until the approval is released."""
-    return ApprovalStatus.PENDING if is_held(row, now) else row.status
-
-
-def shown_details(row: Approval) -> Any:
-    """The arguments as they came: the exact JSON with its secrets masked, or a string of what is no JSON object."""
-    secrets = secret_places.read(row.secrets)
-    if row.details is None:
-        return secret_places.shown(row.raw_details or "", secrets)
-    return masked(row.details, secrets)
 
 
 def _view_assignee(row: Approval, names: Mapping[str, str]) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from gateway import errors
 from gateway.api import ruling
 from gateway.api.answers import dump, json_answer, spliced
-from gateway.api.approval_view import ApprovalView, read_surroundings, shown_status, view_approval
+from gateway.api.approval_view import ApprovalView, read_surroundings, view_approval
 from gateway.api.bodies import Plain, invalid
 from gateway.api.credentials import Decider, Reader
 from gateway.api.openapi import json_body, refusals
@@ -26,6 +26,7 @@ from gateway.store import approvals, events
 from gateway.usecases import approvals as usecase
 from gateway.usecases import assigning, extending, resolutions, revealing
 from gateway.usecases.gateway import Gateway
+from gateway.usecases.showing import shown_status
 from gateway.web.address import Site
 from gateway.web.body import read_json_body
 from gateway.web.state import body_limits_of, gateway_of, site_of

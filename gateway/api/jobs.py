@@ -13,7 +13,7 @@ from gateway import errors
 from gateway.api import submission
 from gateway.api.answers import dump, json_answer
 from gateway.api.credentials import Reader, Submitter
-from gateway.api.job_view import JobView, view_job, view_jobs
+from gateway.api.job_view import JobView
 from gateway.api.openapi import json_body, refusals
 from gateway.api.path_ids import JobId
 from gateway.api.queries import ListQuery, Several, Wait
@@ -26,6 +26,7 @@ from gateway.store.session import Session
 from gateway.store.tables import Job
 from gateway.usecases import jobs as usecase
 from gateway.usecases.gateway import Gateway
+from gateway.usecases.showing import view_job, view_jobs
 from gateway.web.body import read_json_body
 from gateway.web.limits import MAX_KEY_CHARS
 from gateway.web.state import body_limits_of, gateway_of, submissions_of
@@ -62,7 +63,8 @@ class Transcript(BaseModel):
         **refusals(
             errors.Unauthenticated, errors.NotAllowed, errors.CrossSite, errors.BodyTooLarge,
             errors.UnsupportedMediaType, errors.InvalidJson, errors.TooLarge, errors.InvalidRequest,
-            errors.NotAvailable, errors.UnknownTool, errors.IdempotencyKeyReused, errors.DatabaseUnavailable,
+            errors.NotAvailable, errors.UnknownTool, errors.CallbackRefused, errors.IdempotencyKeyReused,
+            errors.DatabaseUnavailable,
         ),
     },
 )  # fmt: skip

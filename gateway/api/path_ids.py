@@ -20,3 +20,4 @@ def _check(value: str) -> str:
 #: Who asks is found out first: without a credential the answer is 401, whatever the id.
 JobId = Annotated[str, AfterValidator(_check), Path(examples=["job_01kq8v2m4xw7c0r6t9b3n5h1zd"])]
 ApprovalId = Annotated[str, AfterValidator(_check), Path(examples=["apr_01kq8v2m4xw7c0r6t9b3n5h1zd"])]
+DeliveryId = Annotated[str, AfterValidator(_check), Path(examples=["dlv_01kq8v2m4xw7c0r6t9b3n5h1zd"])]

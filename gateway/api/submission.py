@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
 from gateway.api.bodies import ClientBody, Words, invalid, parse_as, read_members, refuse_coming
 from gateway.domain import json_pointer
+from gateway.domain.callback_url import MAX_CHARS
 from gateway.domain.expiry import MAX_AHEAD
 from gateway.domain.json_text import Limits, elements
 from gateway.errors import InvalidRequest
@@ -27,7 +28,7 @@ FIELDS_OF_ROLE = {
     "assistant": {"role", "content", "tool_calls", "prefix"},
     "tool": {"role", "content", "tool_call_id", "name"},
 }
-NOT_YET = ("session_id", "callback_url", "files")
+NOT_YET = ("session_id", "files")
 
 _EMAIL = re.compile(r"[^\s@]{1,64}@[^\s@]{1,255}")
 
@@ -93,6 +94,9 @@ class JobBody(ClientBody):
     on_behalf_of: Annotated[str, AfterValidator(_check_email)] | None = Field(
         None, description="E-mail of the person whose request this is; that person may not decide it"
     )
+    callback_url: Words | None = Field(
+        None, max_length=MAX_CHARS, description="Where the end of the job is told: a public https address"
+    )
     metadata: dict[str, Any] | None = Field(None, description="Kept and given back character for character")
 
 
@@ -110,6 +114,10 @@ EXAMPLES: dict[str, Any] = {
     "limits": {
         "summary": "At most six model calls, within an hour, and no rejected call more than twice",
         "value": {"input": "Refund order ord_1042", "max_rounds": 6, "max_repeats": 1, "deadline_s": 3600},
+    },
+    "callback": {
+        "summary": "Its end is told to an address",
+        "value": {"input": "Refund order ord_1042", "callback_url": "https://shop.example.com/hooks/countersign"},
     },
 }
 
@@ -134,6 +142,7 @@ def read_submission(raw: bytes, idempotency_key: str | None, max_bytes: int) -> 
         deadline_s=body.deadline_s,
         max_repeats=body.max_repeats,
         on_behalf_of=body.on_behalf_of,
+        callback_url=body.callback_url,
         metadata_text=None if body.metadata is None else _metadata(texts["metadata"]),
         idempotency_key=idempotency_key,
         body_sha256=hashlib.sha256(raw).hexdigest(),

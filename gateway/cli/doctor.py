@@ -14,7 +14,7 @@ import typer
 from gateway.cli.opening import begin
 from gateway.cli.sentences import sentence
 from gateway.cli.tools import load_tools
-from gateway.composition import open_model, open_wording
+from gateway.composition import open_model, open_reviewers, open_webhooks, open_wording
 from gateway.domain.turn import ModelTrouble
 from gateway.engine.engine import check_engine
 from gateway.errors import DatabaseUnavailable, GatewayError, InvalidSetting, InvalidTool
@@ -67,6 +67,8 @@ def _findings() -> Iterator[Finding]:
     yield _finding("wording", lambda: _wording(settings))
     yield _finding("model", lambda: _model(settings))
     yield _finding("public URL", lambda: _public_url(settings))
+    yield _finding("callbacks", lambda: _callbacks(settings))
+    yield _finding("reviewers", lambda: _reviewers(settings))
 
 
 def _finding(name: str, check: Callable[[], str]) -> Finding:
@@ -142,6 +144,22 @@ def _public_url(settings: Settings) -> str:
     if is_loopback(site.host):
         return f"{site.public_url}: reached from this machine alone"
     return f"{site.public_url}: passwords travel unprotected, as COUNTERSIGN_ALLOW_HTTP accepts"
+
+
+def _callbacks(settings: Settings) -> str:
+    open_webhooks(settings)
+    allowed = f"to public addresses and {settings.callback_allow}" if settings.callback_allow else "to public addresses"
+    if settings.webhook_secret is None:
+        return f"{allowed}, not signed: receivers cannot tell who sent them (COUNTERSIGN_WEBHOOK_SECRET is not set)"
+    secrets = len(settings.webhook_secret.get_secret_value().split())
+    return f"{allowed}, signed" + (" with two secrets" if secrets > 1 else "")
+
+
+def _reviewers(settings: Settings) -> str:
+    reviewers = open_reviewers(settings)
+    if reviewers is None:
+        return "nobody is told of calls that wait (COUNTERSIGN_NOTIFY_URL is not set)"
+    return "COUNTERSIGN_NOTIFY_URL can be used; nothing was sent"
 
 
 @contextmanager

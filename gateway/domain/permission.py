@@ -58,6 +58,13 @@ def may_submit(actor: Actor) -> bool:
     return actor.role in {Role.REVIEWER, Role.ADMIN}
 
 
+def may_redeliver(actor: Actor) -> bool:
+    """True for an app that may submit, and for admins."""
+    if isinstance(actor, AppActor):
+        return Scope.SUBMIT in actor.scopes
+    return actor.role is Role.ADMIN
+
+
 def may_read(actor: Actor) -> bool:
     return isinstance(actor, PersonActor) or Scope.READ in actor.scopes
 

@@ -84,6 +84,18 @@ def find_heads(session: Session, approval_ids: Sequence[str]) -> list[Approval]:
     return [rows[one] for one in approval_ids if one in rows]
 
 
+def actions_and_risks(
+    session: Session, approval_ids: Collection[str], status: ApprovalStatus
+) -> dict[str, tuple[str, str]]:
+    """Action and risk of those among these calls that are in this state."""
+    if not approval_ids:
+        return {}
+    statement = select(Approval.id, Approval.action, Approval.risk).where(
+        col(Approval.id).in_(approval_ids), Approval.status == status
+    )
+    return {approval_id: (action, risk) for approval_id, action, risk in session.exec(statement)}
+
+
 def secrets_of(session: Session, approval_ids: Collection[str]) -> dict[str, Sequence[str]]:
     """The secret places of those among these calls that have some."""
     if not approval_ids:

@@ -12,7 +12,7 @@ from gateway.errors import DatabaseUnavailable, InvalidSetting, SchemaOutdated
 from gateway.store.session import Database, driver_errors
 
 #: The newest of ``migrations/versions``.
-NEWEST_REVISION = "2026_12_03_requests"
+NEWEST_REVISION = "2026_12_04_deliveries"
 
 
 def check_current(database: Database) -> None:

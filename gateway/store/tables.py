@@ -12,6 +12,7 @@ from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, I
 from sqlmodel import Field, SQLModel
 
 from gateway.domain.approval import ApprovalStatus, Verdict
+from gateway.domain.delivery import DeliveryStatus, Target
 from gateway.domain.execution import ExecutionStatus
 from gateway.domain.job import JobStatus
 from gateway.domain.permission import Role
@@ -66,6 +67,7 @@ class Job(SQLModel, table=True):
     metadata_text: str | None = Field(default=None, sa_column=Column("metadata", Text))
     idempotency_key: str | None = None
     body_sha256: str
+    callback_url: str | None = Field(default=None, sa_type=Text)  #: where its end is told
     output: str | None = Field(default=None, sa_type=Text)  #: JSON
     error_code: str | None = None
     error_message: str | None = Field(default=None, sa_type=Text)
@@ -199,6 +201,7 @@ class Approval(SQLModel, table=True):
     attempt: int = 1  #: the execution attempt that is wanted
     decision_id: str | None = None  #: the last final decision
     sent_along: str | None = Field(default=None, sa_type=Text)  #: JSON object: what else a program said of its request
+    callback_url: str | None = Field(default=None, sa_type=Text)  #: where a program is told of the decision
     request_key: str | None = None  #: the Idempotency-Key that a program asked with
     request_sha256: str | None = None  #: of what a program asked; null for calls of jobs
     assignee: str | None = None  #: id of the person who looks at it; decides nothing about who may
@@ -305,6 +308,50 @@ class Event(SQLModel, table=True):
     approval_id: str | None = None
     data: str = Field(default="{}", sa_type=Text)  #: JSON
     at: datetime
+
+
+class Delivery(SQLModel, table=True):
+    """One message to somebody outside, written with the change that it tells of."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        _one_of("status", DeliveryStatus, "deliveries_status"),
+        _one_of("target", Target, "deliveries_target"),
+        _index_of_few("deliveries_due", "target", "due_at", where="status = 'pending'"),
+        _index_of_few("deliveries_notified", "delivered_at", where="target = 'notify' AND delivered_at IS NOT NULL"),
+        _index_of_few("deliveries_job", "job_id", "created_at", "id", where="job_id IS NOT NULL"),
+        _index_of_few("deliveries_approval", "approval_id", "created_at", "id", where="approval_id IS NOT NULL"),
+        # Nobody is told twice of one call.
+        Index(
+            "deliveries_one_notice",
+            "approval_id",
+            unique=True,
+            sqlite_where=text("target = 'notify'"),
+            postgresql_where=text("target = 'notify'"),
+        ),
+        Index("deliveries_owner_created", "owner", "created_at", "id"),
+        Index("deliveries_status_created", "status", "created_at", "id"),
+        Index("deliveries_created", "created_at", "id"),
+    )
+
+    id: str = Field(primary_key=True)  #: the receiver's webhook-id, the same in every attempt
+    event: str
+    job_id: str | None = None
+    approval_id: str | None = None
+    owner: str  #: who sees it, as in ``jobs``; ``gateway`` for what reviewers are told
+    app: str | None = None
+    target: str
+    url: str | None = Field(default=None, sa_type=Text)  #: null: the one of the installation's setting
+    body: str | None = Field(default=None, sa_type=Text)  #: exactly what is signed and sent; null: made when it is sent
+    form: str = "standard"  #: of the headers that go with it
+    status: str
+    attempts: int = 0  #: begun ones; the number of the one that may write how it ended
+    due_at: datetime  #: while it is being sent: when that counts as lost
+    claimed_until: datetime | None = None
+    last_status: int | None = None  #: of the last HTTP answer
+    last_error: str | None = Field(default=None, sa_type=Text)
+    created_at: datetime
+    delivered_at: datetime | None = None
 
 
 class Person(SQLModel, table=True):

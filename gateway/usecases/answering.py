@@ -12,7 +12,7 @@ from gateway.domain.turn import ModelAnswer, ToolCall, sendable_name
 from gateway.store import approvals, decisions, events, turns
 from gateway.store.session import Session
 from gateway.store.tables import Job, Turn
-from gateway.usecases import intake, progress, repeats, similar
+from gateway.usecases import intake, notices, progress, repeats, similar
 from gateway.usecases.gateway import Gateway
 from gateway.usecases.ids import new_tool_call_id
 from gateway.usecases.repeats import Repeat
@@ -113,6 +113,8 @@ def _open_calls(
             progress.write_result(session, approval, opened.result, now)
         if approval.status == ApprovalStatus.APPROVED:
             gateway.engine.enqueue_run(session, approval.id, approval.attempt, job.seq)
+        elif approval.status == ApprovalStatus.PENDING and gateway.policy.tells_reviewers:
+            notices.queue(session, approval, now)
     progress.carry_on(gateway, session, job, now)
     decisions.append(session, born)
 

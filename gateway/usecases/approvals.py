@@ -33,9 +33,10 @@ from gateway.errors import (
     ToolChanged,
 )
 from gateway.store import approvals, calls, decisions, events
+from gateway.store.decisions import Entry
 from gateway.store.session import Session
 from gateway.store.tables import Approval, Job
-from gateway.usecases import accounts, describing, expiring, ledger, progress, repeats
+from gateway.usecases import accounts, callbacks, describing, expiring, ledger, progress, repeats
 from gateway.usecases.gateway import Gateway
 
 EXPIRE_BATCH = 100
@@ -257,12 +258,18 @@ def _rule(
     if isinstance(choice, Approve):
         hold_s = gateway.policy.undo_hold_s if ruling.channel == "page" else 0.0
         approval.release_at = now + timedelta(seconds=hold_s)
-    _follow_up(gateway, session, job, approval, ruling, now)
+    _follow_up(gateway, session, job, approval, ruling, entry, now)
     decisions.append(session, [entry])
 
 
 def _follow_up(
-    gateway: Gateway, session: Session, job: Job | None, approval: Approval, ruling: Ruling, now: datetime
+    gateway: Gateway,
+    session: Session,
+    job: Job | None,
+    approval: Approval,
+    ruling: Ruling,
+    entry: Entry,
+    now: datetime,
 ) -> None:
     if progress.is_held(approval, now):
         # The feed tells of it when it is released: until then every face says pending.
@@ -270,6 +277,7 @@ def _follow_up(
     else:
         events.record(session, job, EventName.APPROVAL_DECIDED, now, approval=approval, status=approval.status)
     if job is None:
+        callbacks.tell_decided(gateway, session, approval, entry, now)
         return  # whoever asked does the rest
     match ruling.choice:
         case Approve():

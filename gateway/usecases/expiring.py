@@ -8,7 +8,7 @@ from gateway.errors import AlreadyDecided, Expired, GatewayError
 from gateway.store import approvals, calls, decisions, events
 from gateway.store.session import Session
 from gateway.store.tables import Approval, Job
-from gateway.usecases import deadlines, ledger, progress
+from gateway.usecases import callbacks, deadlines, ledger, progress
 from gateway.usecases.gateway import Gateway
 
 BATCH = 100
@@ -36,6 +36,7 @@ def expire(gateway: Gateway, session: Session, job: Job | None, approval: Approv
     entry = ledger.entry(approval, Verdict.EXPIRE, ledger.SYSTEM, now, reason_code="expired")
     approval.decision_id = entry.id
     events.record(session, job, EventName.APPROVAL_EXPIRED, now, approval=approval)
+    callbacks.tell_decided(gateway, session, approval, entry, now)
     if job is not None:
         progress.write_result(session, approval, gateway.wording.expired, now)
         progress.carry_on(gateway, session, job, now)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gateway.domain.callback_url import Allowed
 from gateway.domain.json_text import Limits
 from gateway.domain.wording import Wording
 from gateway.engine.engine import Engine
@@ -33,6 +34,9 @@ class Policy:
     sign_in_idle_s: float = 12 * 3600.0
     sign_in_max_s: float = 7 * 24 * 3600.0
     limits: Limits = field(default_factory=Limits)
+    callback_allow: Allowed = field(default_factory=Allowed)  #: beside public addresses over https
+    public_url: str | None = None  #: of the pages, for links in what is sent to others
+    tells_reviewers: bool = False  #: calls that wait are told of at the installation's own address
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,16 +5,27 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from gateway.domain.callback_url import check_url, read_url
 from gateway.domain.event import EventName
 from gateway.domain.job import JobStatus
 from gateway.domain.permission import Actor, PersonActor, may_submit, sees_owner
-from gateway.errors import GatewayError, IdempotencyKeyReused, JobFinished, NotAllowed, NotFound, UnknownTool
+from gateway.errors import (
+    CallbackRefused,
+    GatewayError,
+    IdempotencyKeyReused,
+    JobFinished,
+    NotAllowed,
+    NotFound,
+    UnknownTool,
+)
 from gateway.store import decisions, events, jobs, turns
 from gateway.store.session import Session
 from gateway.store.tables import Job
 from gateway.usecases import closing, ledger, progress
 from gateway.usecases.gateway import Gateway
 from gateway.usecases.ids import new_id
+
+Refusal = UnknownTool | CallbackRefused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +45,7 @@ class Submission:
     body_sha256: str
     deadline_s: int | None = None  #: from submission on; None: it may take any time
     max_repeats: int | None = None  #: of a rejected call; None: as the gateway's policy says
+    callback_url: str | None = None  #: where its end is told
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +57,7 @@ class Submitted:
 def submit(gateway: Gateway, actor: Actor, submission: Submission) -> Submitted:
     """The job and its first step are in the database, or nothing is.
 
-    Raises: UnknownTool; IdempotencyKeyReused when the key came with another body.
+    Raises: UnknownTool; CallbackRefused; IdempotencyKeyReused when the key came with another body.
     """
     [outcome] = submit_many(gateway, [(actor, submission)])
     if isinstance(outcome, GatewayError):
@@ -95,12 +107,17 @@ def cancel(gateway: Gateway, actor: Actor, job_id: str, *, channel: str = "api")
         return job
 
 
-def _draft(gateway: Gateway, actor: Actor, submission: Submission, now: datetime) -> Job | UnknownTool:
+def _draft(gateway: Gateway, actor: Actor, submission: Submission, now: datetime) -> Job | Refusal:
     known = gateway.tools.names()
     tools = list(known if submission.tools is None else submission.tools)
     for name in (*tools, *_forced_tool(submission)):
         if name not in known:
             return UnknownTool(f"No tool is called {name!r} here.", tool=name)
+    if submission.callback_url is not None:
+        try:
+            check_url(read_url(submission.callback_url), gateway.policy.callback_allow)
+        except CallbackRefused as refusal:
+            return CallbackRefused(f"callback_url: {refusal.message}", field="callback_url")
     model = submission.model if submission.agent_id else submission.model or gateway.policy.default_model
     return Job(
         id=new_id("job"),
@@ -119,6 +136,7 @@ def _draft(gateway: Gateway, actor: Actor, submission: Submission, now: datetime
         metadata_text=submission.metadata_text,
         idempotency_key=submission.idempotency_key,
         body_sha256=submission.body_sha256,
+        callback_url=submission.callback_url,
         created_at=now,
         updated_at=now,
         deadline_at=None if submission.deadline_s is None else now + timedelta(seconds=submission.deadline_s),
@@ -146,9 +164,9 @@ def _begin(
 
 
 def _outcome(
-    session: Session, actor: Actor, submission: Submission, draft: Job | UnknownTool, written: Collection[str]
+    session: Session, actor: Actor, submission: Submission, draft: Job | Refusal, written: Collection[str]
 ) -> Submitted | GatewayError:
-    if isinstance(draft, UnknownTool):
+    if not isinstance(draft, Job):
         return draft
     if draft.id in written:
         return Submitted(draft, is_replay=False)

@@ -16,6 +16,7 @@ from gateway.domain.turn import sendable_name
 from gateway.store import calls, events, jobs, turns
 from gateway.store.session import Session
 from gateway.store.tables import Approval, Job
+from gateway.usecases import callbacks
 from gateway.usecases.gateway import Gateway
 
 
@@ -86,12 +87,16 @@ def end(
     error_code: str | None = None,
     error_message: str | None = None,
 ) -> None:
-    """The job has ended this way; nothing of it is queued any more."""
+    """The job has ended this way; nothing of it is queued any more but the message that tells its app so.
+
+    The states of its calls must be written by then.
+    """
     jobs.set_status(job, status, now)
     job.run_due_at = None
     job.output, job.error_code, job.error_message = output, error_code, error_message
     facts: dict[str, Any] = {"error": {"code": error_code, "message": error_message}} if error_code else {}
     events.record(session, job, _END_EVENTS[status], now, **facts)
+    callbacks.tell_end(session, job, _END_EVENTS[status], now)
 
 
 _END_EVENTS = {

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from gateway.domain.approval import ApprovalStatus, risk_of_score
 from gateway.domain.arguments import sha256_hex
+from gateway.domain.callback_url import check_url, read_url
 from gateway.domain.event import EventName
 from gateway.domain.json_text import require_object
 from gateway.domain.permission import Actor, PersonActor
@@ -14,7 +15,7 @@ from gateway.errors import IdempotencyKeyReused
 from gateway.store import approvals, decisions, events, requests
 from gateway.store.session import Session
 from gateway.store.tables import Approval
-from gateway.usecases import describing, intake
+from gateway.usecases import callbacks, describing, intake, notices
 from gateway.usecases.gateway import Gateway
 from gateway.usecases.ids import new_id
 
@@ -33,6 +34,7 @@ class ActionRequest:
     justification: str | None = None
     risk_score: float | None = None  #: from 0 to 1
     risk: str | None = None  #: the word, from those who give no score
+    callback_url: str | None = None  #: where the decision is told
     sent_along: str | None = None  #: JSON object: all else that was said
     idempotency_key: str | None = None
 
@@ -54,10 +56,12 @@ def file_request(gateway: Gateway, actor: Actor, request: ActionRequest) -> File
     An action that has the name of one of the gateway's tools is a call of that
     tool: its schema, title, secrets, expiry and gate count.
 
-    Raises: InvalidJson, TooLarge for details beyond the limits; IdempotencyKeyReused when the key came with another
-    request.
+    Raises: InvalidJson, TooLarge for details beyond the limits; CallbackRefused; IdempotencyKeyReused when the key
+    came with another request.
     """
     require_object(request.details, gateway.policy.limits)
+    if request.callback_url is not None:
+        check_url(read_url(request.callback_url), gateway.policy.callback_allow)
     with gateway.database.write() as session:
         now = gateway.database.now(session)
         if known := _find_first(gateway, session, actor, request, now):
@@ -70,7 +74,10 @@ def file_request(gateway: Gateway, actor: Actor, request: ActionRequest) -> File
         approvals.add(session, approval)
         events.record(session, None, EventName.APPROVAL_REQUESTED, now, approval=approval)
         if decision is not None:
+            callbacks.tell_decided(gateway, session, approval, decision, now)
             decisions.append(session, [decision])
+        elif gateway.policy.tells_reviewers:
+            notices.queue(session, approval, now)
     return Filed(approval, is_replay=False)
 
 
@@ -105,6 +112,7 @@ def _approval(gateway: Gateway, actor: Actor, request: ActionRequest, now: datet
         risk=UNKNOWN_RISK,
         details_sha256="",
         sent_along=storable(request.sent_along) if request.sent_along else None,
+        callback_url=request.callback_url,
         request_key=request.idempotency_key,
         request_sha256=request.sha256,
         created_at=now,

@@ -16,6 +16,7 @@ _HAS_NO_JOB = sa.text("job_id IS NULL")
 def upgrade() -> None:
     with op.batch_alter_table("approvals") as table:
         table.add_column(sa.Column("sent_along", sa.Text(), nullable=True))
+        table.add_column(sa.Column("callback_url", sa.Text(), nullable=True))
         table.add_column(sa.Column("request_key", sa.String(), nullable=True))
         table.add_column(sa.Column("request_sha256", sa.String(), nullable=True))
     op.create_index(
@@ -38,4 +39,5 @@ def downgrade() -> None:
     with op.batch_alter_table("approvals") as table:
         table.drop_column("request_sha256")
         table.drop_column("request_key")
+        table.drop_column("callback_url")
         table.drop_column("sent_along")

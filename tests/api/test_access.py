@@ -8,7 +8,7 @@ from gateway.usecases import accounts
 from tests.api.problems import code_of
 from tests.factories import ask, call, make_app, make_person
 
-APPROVAL, JOB = "apr_" + "0" * 26, "job_" + "0" * 26
+APPROVAL, JOB, DELIVERY = "apr_" + "0" * 26, "job_" + "0" * 26, "dlv_" + "0" * 26
 
 READERS = frozenset({"app read", "reviewer", "admin", "auditor"})
 SUBMITTERS = frozenset({"app submit", "reviewer", "admin"})
@@ -32,6 +32,8 @@ ACCESS = {
     ("post", "/api/v1/approvals/{approval_id}/reveal"): DECIDERS,
     ("post", "/api/v1/approvals/{approval_id}/resolution"): DECIDERS,
     ("get", "/api/v1/decisions"): READERS,
+    ("get", "/api/v1/webhook-deliveries"): READERS,
+    ("post", "/api/v1/webhook-deliveries/{delivery_id}/redeliver"): frozenset({"app submit", "admin"}),
     ("get", "/api/v1/tools"): READERS,
     ("post", "/api/approvals/request"): SUBMITTERS,
     ("get", "/api/approvals/{approval_id}"): READERS | SUBMITTERS,
@@ -45,7 +47,7 @@ UNSAFE = [path for method, path in ACCESS if method == "post" and not path.start
 
 
 def filled(path: str) -> str:
-    return path.format(job_id=JOB, approval_id=APPROVAL)
+    return path.format(job_id=JOB, approval_id=APPROVAL, delivery_id=DELIVERY)
 
 
 @pytest.fixture

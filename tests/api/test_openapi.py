@@ -6,6 +6,7 @@ import jsonschema_rs
 import pytest
 
 from gateway.domain.approval import Approve
+from gateway.usecases import jobs
 from tests.factories import ask, call, decide, make_app, make_person, run
 
 
@@ -97,9 +98,11 @@ def test_answers_satisfy_their_schemas(document, reviewer, gateway):
         call("refund", "broken"),
         actor=make_app("shop"),
         metadata_text="{}",
+        callback_url="https://hooks.example.com/",
     )
     decide(gateway, make_person(gateway), first, Approve('{"order_id":"b"}'))
     run(gateway, first)
+    jobs.cancel(gateway, make_app("shop"), first.job_id or "")
     places = {
         "/api/v1/jobs": "/api/v1/jobs",
         f"/api/v1/jobs/{first.job_id}": "/api/v1/jobs/{job_id}",
@@ -108,6 +111,7 @@ def test_answers_satisfy_their_schemas(document, reviewer, gateway):
         f"/api/v1/approvals/{first.id}": "/api/v1/approvals/{approval_id}",
         f"/api/v1/approvals/{second.id}": "/api/v1/approvals/{approval_id}",
         "/api/v1/decisions": "/api/v1/decisions",
+        "/api/v1/webhook-deliveries": "/api/v1/webhook-deliveries",
         "/api/v1/tools": "/api/v1/tools",
         "/healthz": "/healthz",
         "/readyz": "/readyz",

@@ -88,7 +88,7 @@ def test_what_does_not_go_together_is_refused(shop, body):
     assert code_of(shop.post("/api/v1/jobs", json=body)) == (422, "invalid_request")
 
 
-@pytest.mark.parametrize("field", ["session_id", "callback_url", "files"])
+@pytest.mark.parametrize("field", ["session_id", "files"])
 def test_fields_to_come_are_refused_by_name(shop, field):
     response = shop.post("/api/v1/jobs", json={"input": "x", field: None})
     assert code_of(response) == (422, "not_available")

@@ -1,5 +1,7 @@
 """``countersign doctor``"""
 
+import base64
+
 import pytest
 
 from gateway.demo.script import demo_script
@@ -21,10 +23,59 @@ def test_installation_in_order_passes(any_cli: Commands):
 
     found = findings(output)
     assert list(found) == [
-        "python", "settings", "database", "schema", "engine", "tools", "wording", "model", "public URL",
+        "python", "settings", "database", "schema", "engine", "tools", "wording", "model", "public URL", "callbacks",
+        "reviewers",
     ]  # fmt: skip
     assert {state for state, _ in found.values()} == {"pass"}
     assert "right-key" not in output
+
+
+def test_callbacks_say_where_they_go_and_whether_they_are_signed(quick_empty: Commands):
+    first, second = ("whsec_" + base64.b64encode(letter * 32).decode() for letter in (b"a", b"b"))
+    for secret, words in (
+        ("", "to public addresses, not signed"),
+        (first, "to public addresses, signed"),
+        (f"{first} {second}", "to public addresses, signed with two secrets"),
+    ):
+        result = quick_empty.run("doctor", COUNTERSIGN_WEBHOOK_SECRET=secret)
+        state, reason = findings(result.stdout)["callbacks"]
+        assert state == "pass"
+        assert reason.startswith(words)
+        assert "whsec_" not in result.stdout + result.stderr
+    result = quick_empty.run("doctor", COUNTERSIGN_CALLBACK_ALLOW="10.1.0.0/16, hooks.internal")
+    assert "and 10.1.0.0/16, hooks.internal" in findings(result.stdout)["callbacks"][1]
+
+
+def test_secret_that_is_none_is_a_finding_and_not_repeated(quick_empty: Commands):
+    result = quick_empty.run("doctor", COUNTERSIGN_WEBHOOK_SECRET="whsec_s3cret")
+    state, reason = findings(result.stdout)["callbacks"]
+    assert (result.returncode, state) == (1, "fail")
+    assert reason.startswith("COUNTERSIGN_WEBHOOK_SECRET: ")
+    assert "s3cret" not in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("json://hooks.example.com/s3cret", None),
+        ("slack://s3cret", "no address of a service"),
+        ("hooks.example.com/s3cret", "no address of a service"),
+        ("syslog://s3cret", "syslog:// tells this machine alone"),
+    ],
+)
+def test_address_for_reviewers_is_read_and_nothing_is_sent(quick_empty: Commands, url: str, words: str | None):
+    result = quick_empty.run("doctor", COUNTERSIGN_NOTIFY_URL=url, COUNTERSIGN_PUBLIC_URL="https://gate.example.com")
+    state, reason = findings(result.stdout)["reviewers"]
+    assert state == ("pass" if words is None else "fail")
+    assert (words or "nothing was sent") in reason
+    assert "s3cret" not in result.stdout + result.stderr
+
+
+def test_reviewers_need_links(quick_empty: Commands):
+    result = quick_empty.run("doctor", COUNTERSIGN_NOTIFY_URL="json://hooks.example.com/")
+    state, reason = findings(result.stdout)["reviewers"]
+    assert state == "fail"
+    assert "needs COUNTERSIGN_PUBLIC_URL" in reason
 
 
 def test_misspelt_setting_fails(quick_empty: Commands):

@@ -8,7 +8,7 @@ import pytest
 from gateway.errors import InvalidSetting
 from gateway.settings import Settings, find_unknown, read_settings
 
-SECRETS = ["MISTRAL_API_KEY", "COUNTERSIGN_DATABASE_URL"]
+SECRETS = ["MISTRAL_API_KEY", "COUNTERSIGN_DATABASE_URL", "COUNTERSIGN_WEBHOOK_SECRET", "COUNTERSIGN_NOTIFY_URL"]
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +25,23 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def value_of(variable: str, settings: Settings) -> str | None:
     if variable == "COUNTERSIGN_DATABASE_URL":
         return settings.database_url
-    return settings.mistral_api_key.get_secret_value() if settings.mistral_api_key else None
+    secret = {
+        "MISTRAL_API_KEY": settings.mistral_api_key,
+        "COUNTERSIGN_WEBHOOK_SECRET": settings.webhook_secret,
+        "COUNTERSIGN_NOTIFY_URL": settings.notify_url,
+    }[variable]
+    return secret.get_secret_value() if secret else None
+
+
+@pytest.mark.parametrize("text", ["", "10.1.0.0/16", " hooks.internal , ::1,", "Bücher.example"])
+def test_hosts_and_networks_may_be_allowed(text: str):
+    assert read_settings(callback_allow=text).callback_allow == text
+
+
+@pytest.mark.parametrize("text", ["10.0.0.1/8", "https://hooks.internal", "hooks.internal;x", "*", "300.1.1.1"])
+def test_what_is_neither_host_nor_network_is_refused(text: str):
+    with pytest.raises(InvalidSetting, match=r"COUNTERSIGN_CALLBACK_ALLOW: .* is neither the name of a host nor"):
+        read_settings(callback_allow=text)
 
 
 @pytest.mark.parametrize("variable", SECRETS)

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 from gateway.demo.validation import request_checker
+from gateway.domain import delivery
 from gateway.domain.approval import Choice
 from gateway.domain.arguments import sha256_hex
 from gateway.domain.execution import Resolution
@@ -23,7 +24,20 @@ from gateway.errors import DatabaseUnavailable, GatewayError, NotInDoubt, NotUnd
 from gateway.runner.worker import Worker
 from gateway.store.tables import Approval
 from gateway.tools.base import CallContext, InDoubt, Outcome, Ran
-from gateway.usecases import approvals, circuits, deadlines, expiring, jobs, recovery, resolutions, turns
+from gateway.usecases import (
+    approvals,
+    circuits,
+    deadlines,
+    deliveries,
+    expiring,
+    jobs,
+    notices,
+    recovery,
+    resolutions,
+    turns,
+)
+from gateway.usecases.deliveries import Message
+from gateway.usecases.notices import Notice
 from gateway.usecases.turns import Claim
 from tests.clock import SteppedDatabase
 from tests.factories import (
@@ -39,6 +53,7 @@ from tests.faults.store import Faults, nothing
 from tests.rows import Ask, Piece, read_rows
 
 MAX_TRIES = 1_000
+CALLBACK_URL = "https://hooks.example.com/"
 NARROW = "narrow"  # a model that answers one call at a time
 
 
@@ -94,7 +109,9 @@ class Flow:
         tools = (self.pay, self.mail, self.vague, brief)
         # On SQLite all threads are one process; on PostgreSQL each caller has a process of its own.
         processes = 1 if database.is_sqlite else threads
-        policy: dict[str, Any] = {"undo_hold_s": 5.0, "circuit_failures": 1, "model_limits": {NARROW: 1}}
+        policy: dict[str, Any] = {
+            "undo_hold_s": 5.0, "circuit_failures": 1, "model_limits": {NARROW: 1}, "tells_reviewers": True,
+        }  # fmt: skip
         self.gateways = [make_gateway(database, *tools, **policy) for _ in range(processes)]
         self.gateway = self.gateways[0]
         self.person = make_person(self.gateway)
@@ -103,6 +120,7 @@ class Flow:
         self.workers: list[Worker] = []
         self.done: set[str] = set()
         self.dying: set[str] = set()  #: approvals whose next call kills the process
+        self.sent: set[str] = set()
         self._is_dead = False
         self.tries = Counter[str]()
         for gateway in self.gateways:
@@ -142,7 +160,7 @@ class Flow:
                 caller.result()
 
     def submit(self, key: str, model: str | None = None) -> str:
-        wanted, ids = submission(idempotency_key=key, model=model), set()
+        wanted, ids = submission(idempotency_key=key, model=model, callback_url=CALLBACK_URL), set()
         self.act(f"submit {key} {len(self.done)}", lambda: ids.add(jobs.submit(self.gateway, self.app, wanted).job.id))
         [id] = ids
         return id
@@ -186,6 +204,19 @@ class Flow:
             lambda: resolutions.resolve(self.gateway, self.person, approval.id, resolution, result=result),
             settles=NotInDoubt,
         )
+
+    def send(self) -> None:
+        """Whoever sends messages takes what is due. What was claimed and not heard of is due after a while."""
+        messages: list[Message] = []
+        told: list[Notice] = []
+        self.act("claim messages", lambda: messages.extend(deliveries.claim_due(self.gateway, 100)))
+        self.act("claim notices", lambda: told.extend(notices.claim_due(self.gateway)))
+        taken = delivery.Outcome(is_delivered=True)
+        for message in messages:
+            self.act("record message", lambda message=message: deliveries.record(self.gateway, message, taken))  # type: ignore[misc]
+        for notice in told:
+            self.act("record notice", lambda notice=notice: notices.record(self.gateway, notice, taken))  # type: ignore[misc]
+        self.sent.update(message.id for message in messages)
 
     def work(self, model: RoundModel, *, handler: str = "", only: str = "") -> None:
         """Every piece of queued work (for this handler, about this row) is done, and what it has queued in turn."""

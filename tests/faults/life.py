@@ -4,7 +4,17 @@ from gateway.domain.approval import Approve, Reject, Respond
 from gateway.domain.execution import Resolution
 from gateway.domain.turn import ModelTrouble
 from gateway.store.tables import Approval
-from tests.factories import answer, call, load_approval, load_approvals, load_job, tool_results, verdicts
+from gateway.usecases.deliveries import LEASE_S
+from tests.factories import (
+    answer,
+    call,
+    load_approval,
+    load_approvals,
+    load_deliveries,
+    load_job,
+    tool_results,
+    verdicts,
+)
 from tests.faults.flow import NARROW, Flow, RoundModel
 from tests.row_invariants import ChainWatch, check_events, check_turns
 from tests.rows import read_rows
@@ -23,6 +33,7 @@ def live(flow: Flow) -> None:
     model = RoundModel([first, second, answer(text="Done.")], troubled={2: ODD, 3: AWAY})
     job_id = flow.submit("one")
     flow.work(model)
+    flow.send()
     plain, edited, rejected, answered, taken_back, brief = load_approvals(flow.gateway, job_id)
     flow.decide(plain, Approve())
     flow.decide(edited, Approve(EDITED))
@@ -55,6 +66,7 @@ def live(flow: Flow) -> None:
     assert flow.submit("one") == job_id
     _cancel_another(flow)
     _wait_for_a_model(flow)
+    _tell_everybody(flow)
     _check_rows(flow)
 
 
@@ -82,6 +94,22 @@ def _wait_for_a_model(flow: Flow) -> None:
     flow.record_answer(claim, answer(text="Done."))
     flow.work(model)
     assert [load_job(flow.gateway, job_id).status for job_id in (first, second)] == ["succeeded"] * 2
+
+
+def _tell_everybody(flow: Flow) -> None:
+    """Each job's end is told, and each call that waited, or it is dropped: there is one message of each."""
+    for _ in range(MAX_TURNS):
+        if all(row.status != "pending" for row in load_deliveries(flow.gateway)):
+            break
+        flow.database.pass_time(LEASE_S + 1)
+        flow.send()
+    callbacks = [row for row in load_deliveries(flow.gateway) if row.target == "callback"]
+    told_of = [row.approval_id for row in load_deliveries(flow.gateway) if row.target == "notify"]
+    assert {row.job_id for row in callbacks} == set(read_rows(flow.ask).jobs)
+    assert len(callbacks) == 4
+    assert {row.status for row in callbacks} == {"delivered"}
+    assert {row.id for row in callbacks} == flow.sent
+    assert len(told_of) == len(set(told_of)) == len(read_rows(flow.ask).approvals)
 
 
 def _check_first(flow: Flow, job_id: str, rows: list[Approval]) -> None:

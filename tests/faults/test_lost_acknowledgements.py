@@ -19,9 +19,10 @@ SCHEDULES = 500 if IS_TORTURE else 5
 
 DAWDLE_S = 0.01
 
-#: What carries no job on: accounts, what is only shown, setting up, the worker's own life.
+#: What carries no job on: accounts, what is only shown, asking for a message again, setting up, the worker's own life.
 OTHERS = {
-    "approvals": {"find", "find_heads", "find_many", "ids_of_job", "of_job", "of_jobs", "page", "secrets_of"},
+    "approvals": {"find", "find_heads", "ids_of_job", "page", "secrets_of"},
+    "deliveries": {"find", "next_due", "page", "put_off", "reopen"},
     "decisions": {"batches", "chain", "find_many", "head", "last_of_action", "of_approval", "page"},
     "events": {"of_call", "of_job"},
     "executors": {"beat", "find_alive", "remove", "remove_silent"},

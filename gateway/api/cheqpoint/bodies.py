@@ -7,11 +7,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gateway.api.bodies import Words, invalid, read_members
 from gateway.domain.json_text import Limits
-from gateway.errors import NotAvailable
+from gateway.usecases.cheqpoint import ORIGIN
 from gateway.usecases.requests import ActionRequest
 from gateway.web.limits import MAX_SUMMARY_CHARS
 
-ORIGIN = "cheqpoint"
 #: What the answer may be held for; longer waits are answered with "pending".
 MAX_HOLD_MS = 60_000
 
@@ -33,8 +32,8 @@ class RequestBody(BaseModel):
     riskScore: float | None = Field(None, ge=0, le=1)
     riskLevel: Literal["low", "medium", "high", "critical"] | None = None
     maxWaitMs: int | None = Field(None, ge=0, description="Hold the answer for so long")
-    webhookUrl: str | None = None
-    callbackUrl: str | None = None
+    webhookUrl: str | None = Field(None, description="Where the decision is told")
+    callbackUrl: str | None = Field(None, description="The same, by the other name")
     apiKey: str | None = Field(None, description="Counts without a key in the headers; is never kept")
 
     @property
@@ -47,9 +46,6 @@ def read_request(raw: bytes, limits: Limits, max_bytes: int) -> tuple[RequestBod
     """The body, and the request in it with its exact details. Raises: InvalidJson, TooLarge, InvalidRequest."""
     members = read_members(raw, _around(limits, max_bytes))
     body = _parsed(raw)
-    for name in _CALLBACKS:
-        if getattr(body, name):
-            raise NotAvailable(f"{name} is not available yet: poll for the decision.", field=name)
     others = {name: text for name, text in members.items() if name not in _READ}
     return body, ActionRequest(
         origin=ORIGIN,
@@ -60,6 +56,7 @@ def read_request(raw: bytes, limits: Limits, max_bytes: int) -> tuple[RequestBod
         risk_score=body.riskScore,
         risk=body.riskLevel,
         sent_along=_object_of(others) if others else None,
+        callback_url=body.callbackUrl or body.webhookUrl or None,
     )
 
 

@@ -11,15 +11,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.api.answers import dump, json_answer
-from gateway.api.cheqpoint.bodies import ORIGIN, RequestBody, key_in, read_request
+from gateway.api.cheqpoint.bodies import RequestBody, key_in, read_request
 from gateway.api.cheqpoint.polls import Polls
-from gateway.api.cheqpoint.view import RequestView, read_decided, view_inbound, view_request
+from gateway.api.cheqpoint.view import RequestView
 from gateway.api.credentials import authenticate, sent_credential
 from gateway.api.openapi import json_body
 from gateway.api.waiting import Reading, wait_until_done
 from gateway.domain.permission import Actor, may_read, may_submit
 from gateway.errors import NotAllowed, NotFound, Unauthenticated
 from gateway.store import approvals, events
+from gateway.usecases.cheqpoint import ORIGIN, read_decided, view_request
 from gateway.usecases.requests import ActionRequest, file_request
 from gateway.web.body import read_json_body
 from gateway.web.limits import MAX_KEY_CHARS
@@ -166,5 +167,7 @@ def _reading(request: Request, actor: Actor, approval_id: str, *, is_inbound: bo
     # The release of a held approval is a matter of time alone: nobody signals it.
     is_done = decided.state != "PENDING"
     left_s = (row.release_at - now).total_seconds() if not is_done and row.release_at else None
-    view = view_inbound if is_inbound else view_request
-    return Reading(dump(view(row, decided, site)), is_done=is_done, look_again_s=left_s)
+    view = view_request(row, decided, site.review_url(row.id))
+    if is_inbound:
+        view["status"] = decided.state.lower()
+    return Reading(dump(view), is_done=is_done, look_again_s=left_s)

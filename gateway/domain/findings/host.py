@@ -32,13 +32,14 @@ def read_host(authority: str) -> Host | None:
         return None
     if "%" in name:
         doubts.append("it is written with %-escapes")
-    address = _address(name)
+    address = number_of_host(name)
     if address is not None:
         return Host(str(address), (*doubts, *_about_address(name, address)))
     return Host(_in_ascii(name), (*doubts, *_about_name(name)))
 
 
-def _address(name: str) -> IPv4Address | IPv6Address | None:
+def number_of_host(name: str) -> IPv4Address | IPv6Address | None:
+    """The address that a host is written as, in whatever notation; None for a name."""
     try:
         if name.startswith("["):
             return ip_address(name.strip("[]"))

@@ -1,0 +1,1 @@
+"""Telling the world outside: callbacks to apps, and messages to reviewers."""
