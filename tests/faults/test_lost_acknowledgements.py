@@ -28,7 +28,8 @@ OTHERS = {
     "executors": {"beat", "find_alive", "remove", "remove_silent"},
     "jobs": {"find", "page"},
 }
-OTHER_MODULES = {"inbox", "migrate", "pages", "schema"}
+#: What programs ask carries no job on: its own retries are in tests/usecases/test_requests.py.
+OTHER_MODULES = {"inbox", "migrate", "pages", "requests", "schema"}
 FLOW = sorted(
     name
     for name in {*public_functions(), *TRANSACTIONS}

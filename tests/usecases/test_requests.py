@@ -1,6 +1,7 @@
 """What programs ask for themselves: each request once, like every other approval, and nothing of it runs here."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
@@ -8,7 +9,7 @@ import pytest
 
 from gateway.domain.approval import Approve, Reject
 from gateway.domain.event import EventName
-from gateway.errors import IdempotencyKeyReused, InvalidDetails
+from gateway.errors import DatabaseUnavailable, IdempotencyKeyReused, InvalidDetails
 from gateway.store import approvals, events
 from gateway.usecases import approvals as usecase
 from gateway.usecases import assigning, audit, extending, revealing
@@ -38,6 +39,30 @@ def test_many_at_once_with_one_key_file_one_request(gateway):
 
     assert len({one.approval.id for one in filed}) == 1
     assert [one.is_replay for one in filed].count(False) == 1
+    assert count(gateway, app) == 1
+
+
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_retry_of_what_nobody_heard_of_files_it_once(monkeypatch, gateway, is_kept):
+    """The connection is lost before the commit, or with its acknowledgement; the program asks again with its key."""
+    app, asked = make_app(), replace(ASKED, idempotency_key="one")
+    write = gateway.database.write
+
+    @contextmanager
+    def lost():
+        with write() as session:
+            yield session
+            if not is_kept:
+                raise DatabaseUnavailable
+        raise DatabaseUnavailable
+
+    with monkeypatch.context() as during:
+        during.setattr(gateway.database, "write", lost)
+        with pytest.raises(DatabaseUnavailable):
+            file_request(gateway, app, asked)
+    assert count(gateway, app) == int(is_kept)
+
+    assert file_request(gateway, app, asked).is_replay is is_kept
     assert count(gateway, app) == 1
 
 
