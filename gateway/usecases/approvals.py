@@ -4,7 +4,6 @@ import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from gateway.domain import secret_places
 from gateway.domain.approval import (
     OUTCOME_OF,
     ApprovalStatus,
@@ -15,15 +14,12 @@ from gateway.domain.approval import (
     Verdict,
     check_transition,
 )
-from gateway.domain.arguments import is_same, sha256_hex
 from gateway.domain.event import EventName
-from gateway.domain.json_text import require_object
 from gateway.domain.permission import PersonActor, is_own_request
 from gateway.errors import (
     AlreadyDecided,
     Expired,
     GatewayError,
-    InvalidDetails,
     InvalidRequest,
     NoteRequired,
     NotFound,
@@ -36,7 +32,7 @@ from gateway.store import approvals, calls, decisions, events
 from gateway.store.decisions import Entry
 from gateway.store.session import Session
 from gateway.store.tables import Approval, Job
-from gateway.usecases import accounts, callbacks, describing, expiring, ledger, progress, repeats
+from gateway.usecases import accounts, callbacks, describing, edits, expiring, ledger, progress, repeats
 from gateway.usecases.gateway import Gateway
 
 EXPIRE_BATCH = 100
@@ -162,27 +158,11 @@ def _check_same_again(
         and first.actor_id == decider.id
         and first.verdict == ruling.choice.verdict
         and first.details_sha256 == ruling.details_sha256
-        and first.effective_sha256 == _effective_sha256(gateway, approval, ruling.choice)
+        and first.effective_sha256 == edits.effective_sha256(gateway, approval, ruling.choice)
         and first.response == (ruling.choice.response if isinstance(ruling.choice, Respond) else None)
     )
     if not is_same:
         raise refusal_of_decided(session, approval)
-
-
-def _effective_sha256(gateway: Gateway, approval: Approval, choice: Choice) -> str | None:
-    if not isinstance(choice, Approve):
-        return None
-    edited = _edit(gateway, approval, choice)
-    return approval.details_sha256 if edited is None else sha256_hex(edited)
-
-
-def _edit(gateway: Gateway, approval: Approval, choice: Approve) -> str | None:
-    """The edited arguments, what was masked put in; None when they are the asked ones in structure and literals."""
-    edited, limits = choice.modified_details, gateway.policy.limits
-    if edited is None or approval.details is None:
-        return edited
-    edited = secret_places.unmasked(edited, approval.details, secret_places.read(approval.secrets), limits)
-    return None if is_same(edited, approval.details, limits) else edited
 
 
 def _tool_change(gateway: Gateway, approval: Approval) -> ToolChanged | None:
@@ -239,8 +219,8 @@ def _rule(
     if isinstance(choice, Respond) and approval.job_id is None:
         raise InvalidRequest("The program that asked takes a yes or a no, and no answer in words.", field="response")
     if isinstance(choice, Approve):
-        approval.modified_details = _checked_edit(gateway, approval, choice)
-        approval.effective_sha256 = _effective_sha256(gateway, approval, choice)
+        approval.modified_details = edits.checked_edit(gateway, approval, choice)
+        approval.effective_sha256 = edits.effective_sha256(gateway, approval, choice)
     outcome = OUTCOME_OF[choice.verdict]
     check_transition(ApprovalStatus(approval.status), outcome)
     approval.status = outcome
@@ -290,21 +270,6 @@ def _follow_up(
         case Respond(response):
             progress.write_result(session, approval, response, now)
     progress.carry_on(gateway, session, job, now)
-
-
-def _checked_edit(gateway: Gateway, approval: Approval, choice: Approve) -> str | None:
-    edited = choice.modified_details
-    if edited is None:
-        return None
-    require_object(edited, gateway.policy.limits)
-    edited = _edit(gateway, approval, choice)
-    if edited is None:
-        return None
-    require_object(edited, gateway.policy.limits)  # what a mask stood for may be long
-    wrong = describing.unfit_places(approval, edited, gateway.policy.limits)
-    if wrong:
-        raise InvalidDetails(errors=[{"pointer": bad.path, "message": bad.message} for bad in wrong])
-    return edited
 
 
 def _reopen(approval: Approval) -> None:
