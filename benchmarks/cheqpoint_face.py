@@ -28,12 +28,11 @@ def measure(database_url: str, folder: Path) -> Iterator[dict[str, Any]]:
         with ready.client(ready.token) as person:
             held_s = [_once(client, lambda approval_id: _decide(person, approval_id)) for _ in range(COUNT)]
         yield {"name": "decision to request_sync's return, held", **spread(held_s), "count": COUNT, "target": TARGET}
+        yield {"name": "SDK clients that wait in checkpoint()", **_waiting(ready), "target": TARGET}
     with _answers_only() as (url, decide):
         client = CheqpointClient(api_key="x", base_url=url)
         polled_s = [_once(client, decide) for _ in range(COUNT // 2)]
     yield {"name": "the same with a server that only answers polls", **spread(polled_s), "count": COUNT // 2}
-    with installation(database_url, folder) as ready, serving(ready):
-        yield {"name": "SDK clients that wait in checkpoint()", **_waiting(ready), "target": TARGET}
 
 
 def _once(client: CheqpointClient, decide: Any) -> float:

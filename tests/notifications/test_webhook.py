@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from ipaddress import ip_address
-from pathlib import Path
 
 import pytest
+import trustme
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from gateway.domain.callback_url import Allowed, IPAddress, read_allowed
@@ -29,8 +29,6 @@ from tests.runner.wire import closed_port
 
 SECRET = "whsec_" + base64.b64encode(b"0" * 32).decode()
 NEXT_SECRET = "whsec_" + base64.b64encode(b"1" * 32).decode()
-#: Of hooks.internal, signed by itself, with its key: both open nothing.
-CERTIFICATE = str(Path(__file__).parent / "hooks.internal.pem")
 LOOPBACK = read_allowed("127.0.0.0/8")
 BODY = '{"type":"job.succeeded","timestamp":"2026-03-01T12:00:00Z","data":{"id":"job_1","amount":249.00,"ü":"😀"}}'
 
@@ -312,29 +310,43 @@ class TestTls:
     """The connection goes to a number; name and certificate are those of the address."""
 
     @pytest.fixture
-    def server_tls(self) -> ssl.SSLContext:
+    def authority(self) -> trustme.CA:
+        return trustme.CA()
+
+    @pytest.fixture
+    def server_tls(self, authority: trustme.CA) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(CERTIFICATE)
+        authority.issue_cert("hooks.internal").configure_cert(context)
         return context
 
-    def test_name_is_asked_for_and_its_certificate_taken(self, server_tls: ssl.SSLContext) -> None:
+    @pytest.fixture
+    def trusting(self, authority: trustme.CA) -> ssl.SSLContext:
+        context = ssl.create_default_context()
+        authority.configure_trust(context)
+        return context
+
+    def test_name_is_asked_for_and_its_certificate_taken(
+        self, server_tls: ssl.SSLContext, trusting: ssl.SSLContext
+    ) -> None:
         asked: list[str | None] = []
         server_tls.sni_callback = lambda _socket, name, _context: asked.append(name)
         with receiving(tls=server_tls) as receiver:
             [outcome] = send(
                 message(f"https://hooks.internal:{receiver.port}/hook"), allowed=read_allowed("hooks.internal"),
-                resolve=resolving(["127.0.0.1"]), tls=ssl.create_default_context(cafile=CERTIFICATE),
+                resolve=resolving(["127.0.0.1"]), tls=trusting,
             )  # fmt: skip
         assert outcome == Outcome(is_delivered=True, status=200)
         assert asked == ["hooks.internal"]
         assert receiver.received[0].headers["host"] == f"hooks.internal:{receiver.port}"
 
     @pytest.mark.parametrize("host", ["other.internal", "127.0.0.1"])
-    def test_certificate_of_another_name_is_refused(self, server_tls: ssl.SSLContext, host: str) -> None:
+    def test_certificate_of_another_name_is_refused(
+        self, server_tls: ssl.SSLContext, trusting: ssl.SSLContext, host: str
+    ) -> None:
         with receiving(tls=server_tls) as receiver:
             [outcome] = send(
                 message(f"https://{host}:{receiver.port}/hook"), allowed=read_allowed(host),
-                resolve=resolving(["127.0.0.1"]), tls=ssl.create_default_context(cafile=CERTIFICATE),
+                resolve=resolving(["127.0.0.1"]), tls=trusting,
             )  # fmt: skip
         assert "CERTIFICATE_VERIFY_FAILED" in (outcome.error or "")
         assert receiver.received == []
