@@ -60,7 +60,9 @@ def test_hidden_characters_are_named_and_counted_at_their_place():
     [
         "Refund 249.00 €", "naïve café", "Москва", "東京tower", "שלום", "हिन्दी",
         "\U0001f468\u200d\U0001f469 \u2764\ufe0f",
-        "a@b.example", "ends: soon", "12:30", "C:\\Temp", "Größe", "Ελλάδα", "AKIA is a prefix", "a b (c) = d",
+        "a@b.example", "ends: soon", "12:30", "C:\\Temp", "Größe", "Ελλάδα", "AKIA is a prefix",
+        "Возьми договор.pdf сейчас", "Это т.е. пример.", "siehe straße.example, bitte", "東京.jp で", "v1.2.3 ≥ 1.0",
+        "a b (c) = d",
     ],
 )  # fmt: skip
 def test_ordinary_text_has_no_finding(text):
@@ -73,6 +75,10 @@ def test_ordinary_text_has_no_finding(text):
         ("p\u0430ypal", "The value mixes Cyrillic and Latin letters that look alike: U+0430 CYRILLIC SMALL LETTER A."),
         ("\uff41\uff44min", "The value is written with look-alikes of ordinary letters; it reads as “admin”."),
         ("mail \u0430dmin@shop.example now", "The address mixes Cyrillic and Latin"),
+        ("Sign in at p\u0430ypal.com, please", "The address mixes Cyrillic and Latin"),
+        ("pay (www.p\u0430ypal.com/login) now", "The address mixes Cyrillic and Latin"),
+        ("a.b " * 50 + "p\u0430ypal.com", "The address mixes Cyrillic and Latin"),
+        ("a@b.c " * 50 + "\u0430dmin@b.c", "The address mixes Cyrillic and Latin"),
     ],
 )
 def test_names_in_disguise_are_found(text, said):
