@@ -32,12 +32,13 @@ class Reading(Generic[Value]):
 
 
 async def wait_until_done(
-    request: Request, topic: str, read: Callable[[], Reading[Value]], wait_s: float
+    request: Request, topic: str, read: Callable[[], Reading[Value]], wait_s: float, *, reads_at_end: bool = True
 ) -> Reading[Value]:
     """The first reading that is done, or the last one before the time is up or the process ends.
 
     ``read`` is called in a thread, with its own transaction: at first, after
-    each signal, and when the time is up. Raises: what it raises.
+    each signal, and when the time is up; not then for those who ask again
+    anyway. Raises: what it raises.
     """
     closing = closing_of(request)
     loop = asyncio.get_running_loop()
@@ -50,6 +51,8 @@ async def wait_until_done(
                 return reading
             again_s = left_s if reading.look_again_s is None else min(left_s, reading.look_again_s)
             if not await _wait(waiter, closing, again_s):
+                return reading
+            if not reads_at_end and loop.time() >= deadline:
                 return reading
 
 

@@ -92,6 +92,14 @@ def risk_of_score(score: float) -> str:
     return "critical"
 
 
+def higher_risk(one: str, other: str) -> str:
+    """The graver one of two risks."""
+    return max(one, other, key=_RISKS.index)
+
+
+_RISKS = ("low", "medium", "high", "critical")
+
+
 def may_be_approved_together(risk: str) -> bool:
     """True for a risk low enough that several calls may be approved with one click."""
     return risk in {"low", "medium"}

@@ -21,6 +21,7 @@ _REJECTED = "REJECTED"
 
 _EXPIRED = "No decision was made in time. It was not approved."
 _CANCELLED = "The request was cancelled. It was not approved."
+_HIDDEN = " (•••• hides a secret: it is the one of the request, unless modifiedDetails says otherwise)"
 _USE_THESE = "The reviewer changed the arguments. Go on with exactly these: "
 
 
@@ -88,6 +89,8 @@ def _notes(row: Approval, decided: Decided) -> str | None:
     note = _note(row, decided)
     if decided.modified_details is None:
         return note
-    shown = secret_places.masked(decided.modified_details, secret_places.read(row.secrets))
-    in_words = f"{_USE_THESE}{dump_literal(parse_literal(shown))}"
+    # A model may read this: modifiedDetails, for the program, has the secrets.
+    secrets = secret_places.read(row.secrets)
+    shown = secret_places.masked(decided.modified_details, secrets)
+    in_words = f"{_USE_THESE}{dump_literal(parse_literal(shown))}{_HIDDEN if shown != decided.modified_details else ''}"
     return f"{note}\n\n{in_words}" if note else in_words

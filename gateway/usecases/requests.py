@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from gateway.domain.approval import ApprovalStatus, risk_of_score
+from gateway.domain.approval import ApprovalStatus, higher_risk, risk_of_score
 from gateway.domain.arguments import sha256_hex
 from gateway.domain.callback_url import check_url, read_url
 from gateway.domain.event import EventName
@@ -122,8 +122,8 @@ def _approval(gateway: Gateway, actor: Actor, request: ActionRequest, now: datet
     describing.fill(approval, definition, request.details, gateway.policy.limits)
     describing.limit_time(gateway, approval, definition, now)
     approval.risk_score = request.risk_score
-    if request.risk_score is not None:
-        approval.risk = risk_of_score(request.risk_score)
-    elif request.risk is not None:
-        approval.risk = request.risk
+    said = request.risk if request.risk_score is None else risk_of_score(request.risk_score)
+    if said is not None:
+        # Who asks may call it graver than the operator's setting, and not slighter.
+        approval.risk = said if definition is None else higher_risk(said, definition.risk)
     return approval

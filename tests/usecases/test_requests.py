@@ -118,6 +118,16 @@ def test_action_with_the_name_of_a_tool_is_a_call_of_it(database):
     assert person.name in seen.data
 
 
+@pytest.mark.parametrize(("score", "risk"), [(0.1, "high"), (0.9, "critical"), (None, "high")])
+def test_who_asks_cannot_call_a_tools_risk_slighter(database, score, risk):
+    gateway = make_gateway(database, RecordingTool("refund", risk="high"))
+
+    assert file_request(gateway, make_app(), replace(ASKED, risk_score=score)).approval.risk == risk
+    slight = replace(ASKED, risk="low")
+    assert file_request(gateway, make_app(), slight).approval.risk == "high"
+    assert file_request(gateway, make_app(), replace(slight, action="else")).approval.risk == "low"
+
+
 def test_decisions_about_it_are_in_the_log_like_all_others(gateway):
     person = make_person(gateway)
     approved, rejected, undone = (file_request(gateway, make_app(), ASKED).approval for _ in range(3))

@@ -31,7 +31,7 @@ class RequestBody(BaseModel):
     justification: str | None = Field(None, max_length=MAX_SUMMARY_CHARS, description="Why, in the agent's words")
     riskScore: float | None = Field(None, ge=0, le=1)
     riskLevel: Literal["low", "medium", "high", "critical"] | None = None
-    maxWaitMs: int | None = Field(None, ge=0, description="Hold the answer for so long")
+    maxWaitMs: float | None = Field(None, ge=0, allow_inf_nan=False, description="Hold the answer for so long")
     webhookUrl: str | None = Field(None, description="Where the decision is told")
     callbackUrl: str | None = Field(None, description="The same, by the other name")
     apiKey: str | None = Field(None, description="Counts without a key in the headers; is never kept")
@@ -46,6 +46,8 @@ def read_request(raw: bytes, limits: Limits, max_bytes: int) -> tuple[RequestBod
     """The body, and the request in it with its exact details. Raises: InvalidJson, TooLarge, InvalidRequest."""
     members = read_members(raw, _around(limits, max_bytes))
     body = _parsed(raw)
+    if body.webhookUrl and body.callbackUrl and body.webhookUrl != body.callbackUrl:
+        raise invalid([{"pointer": "callbackUrl", "message": "webhookUrl names another address: give one"}])
     others = {name: text for name, text in members.items() if name not in _READ}
     return body, ActionRequest(
         origin=ORIGIN,

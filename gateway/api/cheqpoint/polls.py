@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-MAX_HOLD_S = 30.0
+MAX_HOLD_S = 45.0  #: below the minute after which a proxy gives up
 #: Of the time that somebody has polled so far: no time-out of theirs is passed by more than this.
 HOLD_SHARE = 0.25
 #: Whoever comes back later than this does not wait in a loop.

@@ -1,5 +1,6 @@
 """``/api/approvals`` and ``/api/webhooks/inbound``, as the ``cheqpoint`` SDK calls them."""
 
+import time
 from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any
@@ -96,14 +97,16 @@ async def request_approval(request: Request, idempotency_key: IdempotencyKey = N
 )
 async def get_request(request: Request, approval_id: str) -> Response:
     """A first look is answered at once. Whoever polls on is held until there is a decision: by a second or so at
-    first, later for up to half a minute, and never for more than a quarter of the time that they have polled.
+    first, later for up to 45 s, and never for more than a quarter of the time that they have polled.
     """
     actor = await run_in_threadpool(_identify, request, None)
     if not (may_read(actor) or may_submit(actor)):
         raise NotAllowed("This key may neither submit nor read.")
     polls: Polls = request.app.state.polls
     read = partial(_reading, request, actor, approval_id, is_inbound=False)
-    reading = await wait_until_done(request, events.approval_topic(approval_id), read, polls.hold_s(approval_id))
+    hold_s = polls.hold_s(approval_id)
+    topic = events.approval_topic(approval_id)
+    reading = await wait_until_done(request, topic, read, hold_s, reads_at_end=False)
     (polls.forget if reading.is_done else polls.answered)(approval_id)
     return json_answer(reading.value)
 
@@ -119,13 +122,14 @@ async def get_request(request: Request, approval_id: str) -> Response:
 )
 async def inbound(request: Request, idempotency_key: IdempotencyKey = None) -> Response:
     """The answer is held for up to `maxWaitMs` until somebody has decided."""
+    began_s = time.monotonic()
     actor, body, asked = await _read(request)
     filed = await run_in_threadpool(
         file_request, gateway_of(request), actor, replace(asked, idempotency_key=idempotency_key)
     )
     approval_id = filed.approval.id
     read = partial(_reading, request, actor, approval_id, is_inbound=True)
-    hold_s = max(0.0, body.hold_s - MARGIN_S)
+    hold_s = max(0.0, body.hold_s - MARGIN_S - (time.monotonic() - began_s))
     reading = await wait_until_done(request, events.approval_topic(approval_id), read, hold_s)
     return json_answer(reading.value)
 
@@ -157,12 +161,13 @@ def _identify(request: Request, raw: bytes | None) -> Actor:
 
 def _reading(request: Request, actor: Actor, approval_id: str, *, is_inbound: bool) -> Reading[bytes]:
     gateway, site = gateway_of(request), site_of(request)
-    with gateway.database.read() as session:
+    # Single questions: a request that waits is one row, and the decision about one that does not never changes.
+    with gateway.database.glance() as session:
         row = approvals.find(session, approval_id)
         # Whoever asked alone: here the arguments stand with their secrets, as they are to be acted on.
         if row is None or row.origin != ORIGIN or row.owner != actor.owner:
             raise NotFound
-        now = gateway.database.now(session)
+        now = gateway.database.now(session) if row.release_at else row.created_at
         decided = read_decided(session, row, now)
     # The release of a held approval is a matter of time alone: nobody signals it.
     is_done = decided.state != "PENDING"
