@@ -35,23 +35,23 @@ class Polls:
         self._clock = clock
         self._known: OrderedDict[str, _Polling] = OrderedDict()
 
-    def hold_s(self, request_id: str) -> float:
-        """For how long this poll may be held."""
-        known, now_s = self._known.get(request_id), self._clock()
+    def hold_s(self, poller: str) -> float:
+        """For how long this poll may be held. ``poller`` says who polls for what."""
+        known, now_s = self._known.get(poller), self._clock()
         if known is None or now_s - known.answered_s > MAX_PAUSE_S:
             return 0.0
         pause_s = now_s - known.answered_s
         return min(MAX_HOLD_S, max(pause_s, HOLD_SHARE * (now_s - known.since_s)))
 
-    def answered(self, request_id: str) -> None:
+    def answered(self, poller: str) -> None:
         """A poll was answered with "pending" just now."""
         now_s = self._clock()
-        known = self._known.pop(request_id, None)
+        known = self._known.pop(poller, None)
         is_loop = known is not None and now_s - known.answered_s <= MAX_PAUSE_S + MAX_HOLD_S
-        self._known[request_id] = _Polling(known.since_s if known and is_loop else now_s, now_s)
+        self._known[poller] = _Polling(known.since_s if known and is_loop else now_s, now_s)
         while len(self._known) > MAX_REMEMBERED:
             self._known.popitem(last=False)
 
-    def forget(self, request_id: str) -> None:
+    def forget(self, poller: str) -> None:
         """Nobody polls for it any more."""
-        self._known.pop(request_id, None)
+        self._known.pop(poller, None)

@@ -104,10 +104,12 @@ async def get_request(request: Request, approval_id: str) -> Response:
         raise NotAllowed("This key may neither submit nor read.")
     polls: Polls = request.app.state.polls
     read = partial(_reading, request, actor, approval_id, is_inbound=False)
-    hold_s = polls.hold_s(approval_id)
+    # Of this machine: somebody elsewhere who only looks is not kept waiting because of it.
+    poller = f"{approval_id} {request.client.host if request.client else ''}"
+    hold_s = polls.hold_s(poller)
     topic = events.approval_topic(approval_id)
     reading = await wait_until_done(request, topic, read, hold_s, reads_at_end=False)
-    (polls.forget if reading.is_done else polls.answered)(approval_id)
+    (polls.forget if reading.is_done else polls.answered)(poller)
     return json_answer(reading.value)
 
 
