@@ -34,7 +34,10 @@ def run_if_approved(name: str, arguments: dict) -> str:
     )
     if answer["status"] == "approved":
         changed = answer["modifiedDetails"]
-        return process_refund(**(arguments if changed is None else changed))
+        try:
+            return process_refund(**(arguments if changed is None else changed))
+        except TypeError as error:
+            return f"Error: {error}"
     if answer["status"] == "rejected":
         return f"Action rejected: {answer['decisionNote'] or 'blocked by reviewer'}"
     return f"Not decided yet, and not executed: {answer['approvalId']}"

@@ -1,6 +1,7 @@
 """Telling reviewers at the installation's own address, by any service that apprise knows."""
 
 import logging
+import re
 from typing import Any
 
 from gateway.domain.delivery import Outcome
@@ -12,6 +13,8 @@ from gateway.web.address import Site
 LOCAL_SCHEMES = frozenset(
     {"blink1", "dbus", "exec", "file", "gio", "glib", "gnome", "kde", "macosx", "qt", "syslog", "windows"}
 )
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  #: as tools are called
+_SEVERAL = re.compile(r"[\s,]+[a-z0-9]+://", re.IGNORECASE)
 
 
 class Reviewers:
@@ -38,7 +41,8 @@ def words_of(notice: Notice, site: Site) -> tuple[str, str]:
     """Title and body: what a call is and where it is decided; neither arguments nor the words of a model."""
     count = len(notice.rows)
     if count == 1:
-        title = f"{notice.action} waits for a decision"
+        # A program may call its action anything: a sentence, a link, a mention of everybody.
+        title = f"{notice.action if _NAME.fullmatch(notice.action) else 'A request'} waits for a decision"
         return title, f"Risk: {notice.risk}\n{site.review_url(notice.approval_id)}"
     return f"{count} calls wait for a decision", f"{site.public_url}/"
 
@@ -47,6 +51,8 @@ def _service_of(url: str) -> Any:
     scheme = url.partition("://")[0].strip().lower()
     if scheme in LOCAL_SCHEMES:
         raise InvalidSetting(f"COUNTERSIGN_NOTIFY_URL: {scheme}:// tells this machine alone: no reviewer would know.")
+    if _SEVERAL.search(url):
+        raise InvalidSetting("COUNTERSIGN_NOTIFY_URL names one address: of two the second one would never be told.")
     # It takes half a second, which only those need who are told.
     import apprise
 

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import bindparam, func, select
 
+from gateway.domain.approval import ApprovalStatus
 from gateway.store.prepared import Prepared
 from gateway.store.rows import Rows
 from gateway.store.session import Session
@@ -18,6 +19,9 @@ _SAME = Prepared(
         _T.c.owner == bindparam("owner"),
         _T.c.request_sha256 == bindparam("sha256"),
         _T.c.created_at > bindparam("since"),
+        # What nobody decided may be asked again.
+        _T.c.status != ApprovalStatus.EXPIRED.value,
+        _T.c.status != ApprovalStatus.CANCELLED.value,
     )
     .order_by(_T.c.created_at.desc())
     .limit(1)
@@ -41,6 +45,6 @@ def find_by_key(session: Session, owner: str, key: str) -> Approval | None:
 
 
 def find_same(session: Session, owner: str, sha256: str, since: datetime) -> Approval | None:
-    """The last request of this owner with this content, if it came after ``since``."""
+    """The last request of this owner with this content, if it came after ``since`` and waits or was decided."""
     found = _SAME.row(session, owner=owner, sha256=sha256, since=since)
     return _ROWS.make(found) if found else None

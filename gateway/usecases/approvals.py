@@ -89,6 +89,7 @@ def undo(gateway: Gateway, person: PersonActor, approval_id: str, *, channel: st
         now = gateway.database.now(session)
         if not progress.is_held(approval, now):
             raise _refusal_of_undo(approval)
+        released_at = approval.release_at or now
         _reopen(approval)
         # The feed never told that it was approved.
         events.whisper(session, approval)
@@ -96,6 +97,9 @@ def undo(gateway: Gateway, person: PersonActor, approval_id: str, *, channel: st
             progress.carry_on(gateway, session, job, now)
         by = ledger.by_person(decider, channel)
         decisions.append(session, [ledger.entry(approval, Verdict.UNDO, by, now)])
+        # Everybody's decisions wait for each other there: by now it may be released, and told to those who asked.
+        if gateway.database.now(session) >= released_at:
+            raise NotUndoable
         return approval
 
 

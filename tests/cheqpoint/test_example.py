@@ -43,6 +43,7 @@ def run(served, key) -> Iterator[Callable[[], str]]:
     [
         (Approve(), None, "I was told: Refunded 249.0 for W1."),
         (Approve('{"order_id": "W1", "amount": 199.50}'), None, "I was told: Refunded 199.5 for W1."),
+        (Approve("{}"), None, "I was told: Error: process_refund() missing 2 required"),
         (Reject(), "Wrong order", "I was told: Action rejected: Wrong order"),
         (Reject(), None, "I was told: Action rejected: blocked by reviewer"),
     ],
@@ -50,7 +51,7 @@ def run(served, key) -> Iterator[Callable[[], str]]:
 def test_call_runs_as_approved_or_its_rejection_is_explained(run, reviewer, choice, note, told):
     reviewer.soon(choice, note=note)
 
-    assert run() == told
+    assert run().startswith(told)
 
 
 def test_readme_names_the_example():

@@ -153,6 +153,13 @@ def test_others_see_nothing_of_it(wire, served, gateway):
     assert wire.get(f"/api/approvals/{of_job.id}").status_code == 404
 
 
+@pytest.mark.parametrize("approval_id", ["%00", "x", "apr_" + "0" * 26, "%ff", "apr_%E2%80%AE"])
+def test_what_is_no_request_of_ones_own_is_not_there(wire, approval_id):
+    answer = wire.get(f"/api/approvals/{approval_id}")
+
+    assert (answer.status_code, list(answer.json())) == (404, ["error"])
+
+
 @pytest.mark.parametrize("wait_ms", [500, 500.0])
 def test_held_answer_comes_within_its_time(wire, wait_ms):
     began_s = time.monotonic()

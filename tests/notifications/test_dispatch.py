@@ -372,6 +372,19 @@ class TestWithApprise:
         }
         assert alone - reviewers.LOCAL_SCHEMES == set()
 
+    @pytest.mark.parametrize(
+        "action", ["please approve\nhttps://evil.example", "a\u202eb", "@everyone", "x" * 65, "a.example"]
+    )
+    def test_action_that_is_no_name_is_not_told(self, action: str) -> None:
+        title, body = reviewers.words_of(Notice((("dlv_1", 1),), "apr_1", action, "low"), Site("https://g.example"))
+        assert title == "A request waits for a decision"
+        assert action not in body
+
+    @pytest.mark.parametrize("between", [" ", ",", ", ", "\n"])
+    def test_two_addresses_in_one_setting_are_refused(self, between: str) -> None:
+        with pytest.raises(InvalidSetting, match="names one address"):
+            Reviewers(f"json://a.example/x{between}json://b.example/y", "https://gate.example.com")
+
     def test_links_are_those_of_the_site(self) -> None:
         notice = Notice((("dlv_1", 1),), "apr_1", "refund", "low")
         assert reviewers.words_of(notice, Site("http://127.0.0.1:8000"))[1].endswith(

@@ -9,8 +9,8 @@ import pytest
 
 from gateway.domain.approval import Approve, Reject
 from gateway.domain.event import EventName
-from gateway.errors import DatabaseUnavailable, IdempotencyKeyReused, InvalidDetails
-from gateway.store import approvals, events
+from gateway.errors import DatabaseUnavailable, IdempotencyKeyReused, InvalidDetails, NotUndoable
+from gateway.store import approvals, decisions, events
 from gateway.usecases import approvals as usecase
 from gateway.usecases import assigning, audit, extending, revealing
 from gateway.usecases.requests import ActionRequest, file_request
@@ -95,6 +95,40 @@ def test_window_ends(stepped_database):
     stepped_database.pass_time(2)
 
     assert file_request(gateway, app, ASKED).approval.id != first.id
+
+
+def test_request_that_expired_may_be_asked_again_within_the_window(stepped_database):
+    gateway = make_gateway(stepped_database, same_request_window_s=600, expires_after_s=10)
+    app = make_app()
+    first = file_request(gateway, app, ASKED).approval
+    stepped_database.pass_time(11)
+    usecase.expire_due(gateway)
+
+    again = file_request(gateway, app, ASKED)
+
+    assert (again.is_replay, again.approval.status) == (False, "pending")
+    assert again.approval.id != first.id
+
+
+def test_undo_that_was_held_up_until_the_release_is_refused(monkeypatch, stepped_database):
+    """Whoever asked may have been told by then: the log's end is where all decisions wait for each other."""
+    gateway = make_gateway(stepped_database, undo_hold_s=30)
+    person = make_person(gateway)
+    row = file_request(gateway, make_app(), ASKED).approval
+    decide(gateway, person, row, Approve(), channel="page")
+    append = decisions.append
+
+    def append_late(session, entries):
+        append(session, entries)
+        stepped_database.pass_time(31)
+
+    with monkeypatch.context() as held_up:
+        held_up.setattr(decisions, "append", append_late)
+        with pytest.raises(NotUndoable):
+            usecase.undo(gateway, person, row.id)
+
+    assert load_approval(gateway, row.id).status == "approved"
+    assert verdicts(gateway, row.id) == [("approve", "person")]
 
 
 def test_action_with_the_name_of_a_tool_is_a_call_of_it(database):

@@ -17,6 +17,7 @@ from gateway.api.cheqpoint.polls import Polls
 from gateway.api.cheqpoint.view import RequestView
 from gateway.api.credentials import authenticate, sent_credential
 from gateway.api.openapi import json_body
+from gateway.api.path_ids import check_id
 from gateway.api.waiting import Reading, wait_until_done
 from gateway.domain.permission import Actor, may_read, may_submit
 from gateway.errors import NotAllowed, NotFound, Unauthenticated
@@ -102,6 +103,7 @@ async def get_request(request: Request, approval_id: str) -> Response:
     actor = await run_in_threadpool(_identify, request, None)
     if not (may_read(actor) or may_submit(actor)):
         raise NotAllowed("This key may neither submit nor read.")
+    check_id(approval_id)
     polls: Polls = request.app.state.polls
     read = partial(_reading, request, actor, approval_id, is_inbound=False)
     # Of this machine: somebody elsewhere who only looks is not kept waiting because of it.
